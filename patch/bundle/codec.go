@@ -1,0 +1,126 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bundle
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ErrFormatVersion says that a bundle was written by a newer or unknown version of this package.
+var ErrFormatVersion = errors.New("unsupported format version")
+
+// Encode gives the canonical JSON of b. It fails where b is over a limit or holds
+// JSON values that are none.
+func Encode(b *Bundle) ([]byte, error) {
+	if err := check(b); err != nil {
+		return nil, err
+	}
+	out, err := marshal(b)
+	if err != nil {
+		return nil, fmt.Errorf("cannot encode bundle: %w", err)
+	}
+	if len(out) > MaxBytes {
+		return nil, fmt.Errorf("the bundle has %d bytes, over the limit of %d: use fewer or smaller patches", len(out), MaxBytes)
+	}
+	return out, nil
+}
+
+// Decode reads what Encode wrote and refuses everything else.
+func Decode(data []byte) (*Bundle, error) {
+	if len(data) > MaxBytes {
+		return nil, fmt.Errorf("the bundle has %d bytes, over the limit of %d", len(data), MaxBytes)
+	}
+	if err := checkVersion(data); err != nil {
+		return nil, err
+	}
+	var b Bundle
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&b); err != nil {
+		return nil, fmt.Errorf("cannot decode bundle: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("cannot decode bundle: bytes follow the JSON object")
+	}
+	if err := check(&b); err != nil {
+		return nil, err
+	}
+	// encoding/json accepts repeated fields, other spellings of a name and white space. The one
+	// canonical encoding has none of them, so a comparison refuses them all.
+	canonical, err := marshal(&b)
+	if err != nil {
+		return nil, fmt.Errorf("cannot decode bundle: %w", err)
+	}
+	if !bytes.Equal(canonical, data) {
+		return nil, fmt.Errorf("cannot decode bundle: not in canonical form (byte %d differs)", firstDifference(canonical, data))
+	}
+	return &b, nil
+}
+
+// Sum is the SHA-256 of an encoded bundle in 64 hexadecimal digits.
+func Sum(encoded []byte) string {
+	sum := sha256.Sum256(encoded)
+	return hex.EncodeToString(sum[:])
+}
+
+// checkVersion comes before strict decoding, so that a newer format is called newer and not malformed.
+func checkVersion(data []byte) error {
+	var header struct {
+		FormatVersion *int `json:"formatVersion"`
+	}
+	if err := json.Unmarshal(data, &header); err != nil {
+		return fmt.Errorf("cannot decode bundle: %w", err)
+	}
+	if header.FormatVersion == nil {
+		return errors.New("cannot decode bundle: formatVersion is missing")
+	}
+	if *header.FormatVersion != FormatVersion {
+		return fmt.Errorf("%w: the bundle has %d, this program reads %d: use the shim image of the operator that wrote it",
+			ErrFormatVersion, *header.FormatVersion, FormatVersion)
+	}
+	return nil
+}
+
+func check(b *Bundle) error {
+	if b.FormatVersion != FormatVersion {
+		return fmt.Errorf("%w: %d instead of %d", ErrFormatVersion, b.FormatVersion, FormatVersion)
+	}
+	if len(b.Patches) > MaxPatches {
+		return fmt.Errorf("the bundle has %d patches, over the limit of %d per VM", len(b.Patches), MaxPatches)
+	}
+	for i := range b.Patches {
+		p := &b.Patches[i]
+		if n := len(p.Domain) + len(p.CloudInit); n > MaxRules {
+			return fmt.Errorf("%s: spec has %d rules, over the limit of %d per patch: split the patch", p.ID(), n, MaxRules)
+		}
+	}
+	return nil
+}
+
+// marshal is json.Marshal without the escaping of <, > and &, which JSON does not ask for.
+func marshal(b *Bundle) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(b); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+}
+
+func firstDifference(a, b []byte) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}

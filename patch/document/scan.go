@@ -1,0 +1,262 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package document
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// SyntaxError says where a document is not what the parser accepts.
+type SyntaxError struct {
+	Line, Column int // from 1; columns count bytes
+	Msg          string
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Msg)
+}
+
+// scanner reads the lexical parts of XML 1.0. Its methods leave pos behind what they read.
+type scanner struct {
+	src string
+	pos int
+}
+
+func (s *scanner) errorAt(pos int, format string, args ...any) error {
+	before := s.src[:min(pos, len(s.src))]
+	line := 1 + strings.Count(before, "\n")
+	return &SyntaxError{Line: line, Column: len(before) - strings.LastIndexByte(before, '\n'), Msg: fmt.Sprintf(format, args...)}
+}
+
+func (s *scanner) has(prefix string) bool { return strings.HasPrefix(s.src[s.pos:], prefix) }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
+
+// space skips white space and says whether there was any.
+func (s *scanner) space() bool {
+	start := s.pos
+	for s.pos < len(s.src) && isSpace(s.src[s.pos]) {
+		s.pos++
+	}
+	return s.pos > start
+}
+
+// until returns the text up to the next end mark and skips both.
+func (s *scanner) until(end, what string) (string, error) {
+	i := strings.Index(s.src[s.pos:], end)
+	if i < 0 {
+		return "", s.errorAt(s.pos, "the %s is not closed by %q", what, end)
+	}
+	text := s.src[s.pos : s.pos+i]
+	s.pos += i + len(end)
+	return text, nil
+}
+
+// name reads a qualified name: a name with at most one colon, inside it.
+func (s *scanner) name(what string) (prefix, local string, err error) {
+	start := s.pos
+	colon := -1
+	for s.pos < len(s.src) {
+		c := s.src[s.pos]
+		if c == ':' {
+			if colon >= 0 {
+				return "", "", s.errorAt(s.pos, "a second colon in the name of the %s", what)
+			}
+			colon = s.pos
+			s.pos++
+			continue
+		}
+		n := nameCharAt(s.src[s.pos:], s.pos == start || s.pos == colon+1)
+		if n == 0 {
+			break
+		}
+		s.pos += n
+	}
+	if s.pos == start || colon == start || colon == s.pos-1 {
+		return "", "", s.errorAt(start, "the name of the %s is missing or not a name", what)
+	}
+	if colon < 0 {
+		return "", s.src[start:s.pos], nil
+	}
+	return s.src[start:colon], s.src[colon+1 : s.pos], nil
+}
+
+// nameCharAt gives the length of the name character at the start of text, or 0.
+func nameCharAt(text string, first bool) int {
+	c := text[0]
+	switch {
+	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '_':
+		return 1
+	case '0' <= c && c <= '9', c == '-', c == '.':
+		if first {
+			return 0
+		}
+		return 1
+	case c < utf8.RuneSelf:
+		return 0
+	}
+	r, n := utf8.DecodeRuneInString(text)
+	if isNameStart(r) || !first && isNameOnly(r) {
+		return n
+	}
+	return 0
+}
+
+// isNameStart covers NameStartChar of XML 1.0 (fifth edition) beyond ASCII.
+func isNameStart(r rune) bool {
+	switch {
+	case r >= 0xC0 && r <= 0x2FF:
+		return r != 0xD7 && r != 0xF7
+	case r >= 0x370 && r <= 0x1FFF:
+		return r != 0x37E
+	case r == 0x200C, r == 0x200D, r >= 0x2070 && r <= 0x218F, r >= 0x2C00 && r <= 0x2FEF, r >= 0x3001 && r <= 0xD7FF:
+		return true
+	case r >= 0xF900 && r <= 0xFDCF, r >= 0xFDF0 && r <= 0xFFFD, r >= 0x10000 && r <= 0xEFFFF:
+		return true
+	}
+	return false
+}
+
+// isNameOnly covers the NameChars beyond ASCII that cannot start a name.
+func isNameOnly(r rune) bool {
+	return r == 0xB7 || r >= 0x300 && r <= 0x36F || r == 0x203F || r == 0x2040
+}
+
+// firstBadChar finds the first character that XML 1.0 cannot hold, or -1.
+func firstBadChar(text string) int {
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			if c < ' ' && c != '\n' && c != '\t' && c != '\r' {
+				return i
+			}
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(text[i:])
+		if r == utf8.RuneError && n == 1 || r == 0xFFFE || r == 0xFFFF {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+// attributeValue reads a quoted value and returns its meaning (XML 1.0, 3.3.3) and where its source starts.
+func (s *scanner) attributeValue() (value string, start int, err error) {
+	if s.pos >= len(s.src) || s.src[s.pos] != '"' && s.src[s.pos] != '\'' {
+		return "", 0, s.errorAt(s.pos, "the value of an attribute must be quoted")
+	}
+	quote := s.src[s.pos]
+	s.pos++
+	start = s.pos
+	i := strings.IndexByte(s.src[s.pos:], quote)
+	if i < 0 {
+		return "", 0, s.errorAt(start, "the value of an attribute is not closed by its quote")
+	}
+	raw := s.src[start : start+i]
+	if lt := strings.IndexByte(raw, '<'); lt >= 0 {
+		return "", 0, s.errorAt(start+lt, "the value of an attribute holds a raw <, which must be &lt;")
+	}
+	s.pos = start + i + 1
+	if strings.IndexAny(raw, "&\n\t\r") < 0 {
+		return raw, start, nil
+	}
+	value, err = s.unescape(raw, start, true)
+	return value, start, err
+}
+
+// unescape resolves references and normalises line ends; in attributes white space becomes blanks.
+func (s *scanner) unescape(raw string, at int, attribute bool) (string, error) {
+	var b strings.Builder
+	b.Grow(len(raw))
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == '&':
+			r, n, err := s.reference(raw[i:], at+i)
+			if err != nil {
+				return "", err
+			}
+			b.WriteRune(r)
+			i += n - 1
+		case c == '\r':
+			if i+1 < len(raw) && raw[i+1] == '\n' {
+				i++
+			}
+			b.WriteByte(pick(attribute, ' ', '\n'))
+		case attribute && (c == '\n' || c == '\t'):
+			b.WriteByte(' ')
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), nil
+}
+
+func pick(attribute bool, yes, no byte) byte {
+	if attribute {
+		return yes
+	}
+	return no
+}
+
+// reference reads one entity or character reference and returns its length in bytes.
+func (s *scanner) reference(raw string, at int) (rune, int, error) {
+	semicolon := strings.IndexByte(raw[:min(len(raw), 16)], ';')
+	if semicolon < 2 {
+		return 0, 0, s.errorAt(at, "a raw & must be &amp;")
+	}
+	name := raw[1:semicolon]
+	switch name {
+	case "lt":
+		return '<', semicolon + 1, nil
+	case "gt":
+		return '>', semicolon + 1, nil
+	case "amp":
+		return '&', semicolon + 1, nil
+	case "quot":
+		return '"', semicolon + 1, nil
+	case "apos":
+		return '\'', semicolon + 1, nil
+	}
+	r, ok := charReference(name)
+	if !ok {
+		return 0, 0, s.errorAt(at, "the reference &%s; is not defined", name)
+	}
+	return r, semicolon + 1, nil
+}
+
+// charReference reads the inside of &#10; or &#xA;.
+func charReference(name string) (rune, bool) {
+	digits, isChar := strings.CutPrefix(name, "#")
+	if !isChar {
+		return 0, false
+	}
+	base := rune(10)
+	if hex, ok := strings.CutPrefix(digits, "x"); ok {
+		base, digits = 16, hex
+	}
+	if digits == "" {
+		return 0, false
+	}
+	var r rune
+	for _, c := range []byte(digits) {
+		d := rune(strings.IndexByte("0123456789abcdef", c|0x20))
+		if c < 'A' {
+			d = rune(c) - '0'
+		}
+		if d < 0 || d >= base {
+			return 0, false
+		}
+		if r = r*base + d; r > utf8.MaxRune {
+			return 0, false
+		}
+	}
+	if !utf8.ValidRune(r) || firstBadChar(string(r)) >= 0 {
+		return 0, false
+	}
+	return r, true
+}
