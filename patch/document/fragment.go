@@ -36,7 +36,7 @@ func ParseFragment(text string) (*Fragment, error) {
 		return nil, err
 	}
 	for _, n := range children(d.root) {
-		if !isElement(n) && !isBlank(n) {
+		if !isElement(n) && strings.HasPrefix(d.record(n).outer, "<") {
 			return nil, errors.New("only elements may stand at the top of a fragment")
 		}
 	}
@@ -205,7 +205,7 @@ func (d *Document) parseInto(parent *xmlquery.Node, text string) (*xmlquery.Node
 	if err := p.content(); err != nil {
 		return nil, err
 	}
-	n := holder.FirstChild
+	n := holder.FirstChild // fragment.text writes one element without blanks around it
 	unlink(n)
 	return n, nil
 }

@@ -168,10 +168,14 @@ func (p *parser) text() error {
 		pieces = append(pieces, *piece)
 	}
 	data := strings.Join(pieces, "")
-	if p.atDocumentLevel() && strings.TrimLeft(p.src[start:p.pos], " \t\r\n") != "" {
-		return p.errorAt(start, "text outside the root element")
+	kind := xmlquery.TextNode
+	if p.atDocumentLevel() {
+		if strings.TrimLeft(p.src[start:p.pos], " \t\r\n") != "" {
+			return p.errorAt(start, "text outside the root element")
+		}
+		kind = xmlquery.CommentNode // blanks beside the root element are no node to XPath
 	}
-	return p.add(xmlquery.TextNode, data, p.src[start:p.pos])
+	return p.add(kind, data, p.src[start:p.pos])
 }
 
 func (p *parser) textPiece() (*string, error) {

@@ -110,6 +110,9 @@ func (p *parser) function() (expression, error) {
 		if err != nil {
 			return expression{}, err
 		}
+		if text == "" { // true of everything in XPath 1.0, but not in antchfx/xpath
+			return expression{}, p.refuse(t, "%s() with an empty string is true of everything: leave it out", t.text)
+		}
 		return expression{source: t.text + "(" + path.source + "," + quote(text) + ")"}, p.expect(")")
 	}
 	return expression{}, p.refuse(t, "the function %s() is not supported", t.text)

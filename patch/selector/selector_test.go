@@ -14,7 +14,8 @@ import (
 	"github.com/domainpatch/domainpatch/patch/document"
 )
 
-const sample = `<domain xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0">
+const sample = `
+<domain xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0">
 <devices>
 <disk type="file" device="disk"><target dev="vda" bus="virtio"/><driver name="qemu"/><alias name="ua-root"/></disk>
 <disk type="block" device="disk"><target dev="vdb" bus="virtio"/></disk>
@@ -82,6 +83,7 @@ func TestSelect(t *testing.T) {
 		"either quote":              {`//target[@dev="vda"]/@dev`, []string{"@dev=vda"}},
 		"quote in the other":        {`//target[@dev="v'da"]/@dev`, nil},
 		"blanks":                    {" // target [ @dev = 'vda' ] / @dev ", []string{"@dev=vda"}},
+		"text beside the root":      {"//devices/../../text()", nil},
 		"instructions are none":     {"/domain/*", []string{"devices=\n\n\nABC", "metadata=1", "commandline"}},
 	}
 	for name, tc := range cases {
@@ -122,6 +124,7 @@ func TestCompileRefuses(t *testing.T) {
 		"/a[position()=1]":                      "position() is not supported",
 		"/a[contains(@a,@b)]":                   "a quoted string is expected",
 		"/a[substring(@a,'2')]":                 "substring() is not supported",
+		"/a[contains(@b,'')]":                   "true of everything",
 		"/a[//b]":                               "absolute path in a predicate",
 		"/a[.//b]":                              "./ and .//",
 		"/a[b//c]":                              "// in a predicate",
