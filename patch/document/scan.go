@@ -162,7 +162,7 @@ func (s *scanner) attributeValue() (value string, start int, err error) {
 		return "", 0, s.errorAt(start+lt, "the value of an attribute holds a raw <, which must be &lt;")
 	}
 	s.pos = start + i + 1
-	if strings.IndexAny(raw, "&\n\t\r") < 0 {
+	if !strings.ContainsAny(raw, "&\n\t\r") {
 		return raw, start, nil
 	}
 	value, err = s.unescape(raw, start, true)

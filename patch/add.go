@@ -1,0 +1,246 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package patch
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/antchfx/xmlquery"
+
+	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/patch/selector"
+)
+
+// applyAdd puts the fragment at every selected place, once.
+func applyAdd(r *domainRule, call *domainCall) (effect, error) {
+	nodes, err := r.path.Select(call.doc, call.budget)
+	if err != nil {
+		return effect{}, err
+	}
+	done := effect{matched: len(nodes)}
+	expectErr := r.checkExpect(len(nodes))
+	if expectErr != nil && !call.repeat {
+		return done, expectErr
+	}
+	for _, n := range nodes {
+		if n.IsAttribute() || n.Node.Type != xmlquery.ElementNode {
+			return done, fmt.Errorf("%s selects an attribute or a text: elements can be added to elements alone", r.Path)
+		}
+		changed, err := r.addAt(call.doc, n.Node)
+		if err != nil {
+			return done, err
+		}
+		if changed {
+			done.changed++
+		}
+	}
+	return done, expectErr
+}
+
+// addAt adds what of the fragment is missing at one place.
+func (r *domainRule) addAt(doc *document.Document, ref *xmlquery.Node) (changed bool, err error) {
+	parent := ref
+	if r.place() == document.Before || r.place() == document.After {
+		parent = ref.Parent
+	}
+	a := adder{rule: r, doc: doc, parent: parent, ref: ref, place: r.place()}
+	for _, e := range r.fragment.Elements() {
+		k, run, err := identify(parent, e)
+		if err != nil {
+			return false, err
+		}
+		if run {
+			a.run = append(a.run, e)
+		} else if err := a.addKeyed(e, k); err != nil {
+			return false, err
+		}
+	}
+	err = a.addRun()
+	return a.changed, err
+}
+
+func (r *domainRule) place() document.Place {
+	return map[bundle.Position]document.Place{
+		bundle.PositionFirst:  document.FirstIn,
+		bundle.PositionBefore: document.Before,
+		bundle.PositionAfter:  document.After,
+	}[r.Position] // LastIn is the zero value
+}
+
+// identify finds the key that tells an element from its siblings, or that it belongs to
+// a run, whose repetition has a meaning.
+func identify(parent, element *xmlquery.Node) (k key, run bool, err error) {
+	name := tableName(element)
+	for _, k := range keysOf(parent, name) {
+		if _, ok := k.value(element); ok {
+			return k, false, nil
+		}
+	}
+	if slices.Contains(runs, name) {
+		return key{}, true, nil
+	}
+	if keys := keysOf(parent, name); len(keys) > 0 {
+		return key{}, false, fmt.Errorf("<%s> below <%s> needs %s, by which a repeated call finds it again", name, parent.Data, keys[0])
+	}
+	return key{}, false, fmt.Errorf("adding <%s> below <%s> is not supported yet: no identity is known by which a repeated call would find it again", name, parent.Data)
+}
+
+// String names a key as a path.
+func (k key) String() string {
+	s := ""
+	for i, a := range k.attrs {
+		if i > 0 {
+			s += " and "
+		}
+		if k.child != "" {
+			s += k.child + "/"
+		}
+		s += "@" + a
+	}
+	return s
+}
+
+// adder adds the elements of one fragment at one place.
+type adder struct {
+	rule    *domainRule
+	doc     *document.Document
+	parent  *xmlquery.Node
+	ref     *xmlquery.Node // where the next element goes, relative to place
+	place   document.Place
+	run     []*xmlquery.Node
+	changed bool
+}
+
+// addKeyed replaces the twin of an element, or inserts the element where it has none.
+func (a *adder) addKeyed(e *xmlquery.Node, k key) error {
+	value, _ := k.value(e)
+	twins := slices.DeleteFunc(document.Elements(a.parent), func(c *xmlquery.Node) bool {
+		other, ok := k.value(c)
+		return c.Data != e.Data || c.NamespaceURI != e.NamespaceURI || !ok || other != value
+	})
+	switch {
+	case len(twins) == 0:
+		return a.insert(e)
+	case len(twins) > 1:
+		return fmt.Errorf("%d siblings <%s> have the same %s: it is not clear which to replace", len(twins), e.Data, k)
+	}
+	twin := twins[0]
+	carried := func(c *xmlquery.Node) bool { return carriesOver(c) && !hasChild(e, c.Data) }
+	if document.Equal(twin, e, carried) {
+		return nil
+	}
+	n, err := a.doc.Replace(twin, a.rule.fragment, e, carriesOver)
+	if err != nil {
+		return err
+	}
+	if a.ref == twin {
+		a.ref = n
+	}
+	a.changed = true
+	return nil
+}
+
+// carriesOver names what libvirt gave a device and a new version of it keeps.
+func carriesOver(c *xmlquery.Node) bool {
+	return c.NamespaceURI == "" && (c.Data == "address" || c.Data == "alias")
+}
+
+func hasChild(n *xmlquery.Node, name string) bool {
+	return slices.ContainsFunc(document.Elements(n), func(c *xmlquery.Node) bool { return c.Data == name && c.NamespaceURI == "" })
+}
+
+// addRun inserts the elements of the run together, unless they stand there as neighbours.
+func (a *adder) addRun() error {
+	if len(a.run) == 0 || stands(document.Elements(a.parent), a.run) {
+		return nil
+	}
+	for _, e := range a.run {
+		if err := a.insert(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stands says whether the run is a part of the siblings, one right behind the other.
+func stands(siblings, run []*xmlquery.Node) bool {
+	for i := 0; i+len(run) <= len(siblings); i++ {
+		if slices.EqualFunc(siblings[i:i+len(run)], run, func(x, y *xmlquery.Node) bool {
+			return document.Equal(x, y, func(*xmlquery.Node) bool { return false })
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// insert puts an element at the place; further ones go behind it, in their order.
+func (a *adder) insert(e *xmlquery.Node) error {
+	n, err := a.doc.Insert(a.rule.fragment, e, a.ref, a.place)
+	if err != nil {
+		return err
+	}
+	a.ref, a.place = n, document.After
+	a.changed = true
+	return nil
+}
+
+// applyRemove removes every selected node.
+func applyRemove(r *domainRule, call *domainCall) (effect, error) {
+	nodes, err := r.path.Select(call.doc, call.budget)
+	if err != nil {
+		return effect{}, err
+	}
+	done := effect{matched: len(nodes)}
+	expectErr := r.checkExpect(len(nodes))
+	if expectErr != nil && !call.repeat {
+		return done, expectErr
+	}
+	for _, n := range slices.Backward(nodes) { // so that the indices of attributes stay right
+		if err := removeNode(call.doc, n); err != nil {
+			return done, err
+		}
+		done.changed++
+	}
+	return done, expectErr
+}
+
+func removeNode(doc *document.Document, n selector.Node) error {
+	if n.IsAttribute() {
+		doc.RemoveAttribute(n.Node, n.Attr)
+		return nil
+	}
+	return doc.Remove(n.Node)
+}
+
+// applyTest fails unless the path selects something, with the text if one is given.
+func applyTest(r *domainRule, call *domainCall) (effect, error) {
+	nodes, err := r.path.Select(call.doc, call.budget)
+	if err != nil {
+		return effect{}, err
+	}
+	done := effect{matched: len(nodes)}
+	if err := r.checkExpect(len(nodes)); err != nil {
+		return done, err
+	}
+	if r.Value == nil && r.expression == nil {
+		return done, nil
+	}
+	for _, n := range nodes {
+		want, ok, err := r.text(call, target{Node: n})
+		if err != nil {
+			return done, err
+		}
+		if !ok {
+			done.skipped = "the expression gives null"
+			return done, nil
+		}
+		if n.Text() == want {
+			return done, nil
+		}
+	}
+	return done, fmt.Errorf("none of the %d nodes that %s selects has the wanted text", len(nodes), r.Path)
+}

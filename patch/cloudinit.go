@@ -1,0 +1,206 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package patch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/cloudinit"
+)
+
+// cloudInitRule is a compiled rule on the cloud-init data.
+type cloudInitRule struct {
+	*bundle.CloudInitRule
+	field      string
+	operation  cloudinit.Operation // without its value where there is an expression
+	when       *expression
+	expression *expression
+}
+
+func (c *patchCompiler) compileCloudInitRule(field string, r *bundle.CloudInitRule, names unique) {
+	if r.Name != "" {
+		if err := names.add(r.Name); err != nil {
+			c.errorf(field+".name", "", err)
+		}
+	}
+	out := cloudInitRule{CloudInitRule: r, field: field}
+	out.operation = cloudinit.Operation{Target: r.Target, Op: r.Op, Path: r.Path, From: r.From}
+	c.compileValue(&out)
+	for _, p := range out.operation.Validate() {
+		c.errorf(field+"."+p.Field, r.Name, p.Err)
+	}
+	out.when = c.when(field, r.Name, r.When, variableScope)
+	c.out.cloudInit = append(c.out.cloudInit, out)
+}
+
+// compileValue takes the value from the one of three fields that has it.
+func (c *patchCompiler) compileValue(r *cloudInitRule) {
+	given := 0
+	for _, is := range []bool{r.Value != nil, r.YAML != "", r.Expression != ""} {
+		if is {
+			given++
+		}
+	}
+	if given > 1 {
+		c.errorf(r.field, r.Name, errors.New("give one of value, yaml and expression, not several"))
+		return
+	}
+	var err error
+	field := "value"
+	switch {
+	case r.Value != nil:
+		r.operation.Value = r.Value
+		err = checkSubstitution(string(r.Value))
+	case r.YAML != "":
+		field = "yaml"
+		if err = checkSubstitution(r.YAML); err == nil {
+			r.operation.Value, err = cloudinit.ParseYAML(r.YAML)
+		}
+	case r.Expression != "":
+		field = "expression"
+		r.operation.Value = json.RawMessage("null") // for Validate; the call puts the true one
+		r.expression, err = c.cel.compile(r.Expression, variableScope, c.vars, acceptsAny)
+	}
+	if err != nil {
+		c.errorf(r.field+"."+field, r.Name, err)
+		r.operation.Value = json.RawMessage("null") // or Validate would miss the value
+	}
+}
+
+// CloudInit applies the bundle to KubeVirt's CloudInitData, given and returned as JSON,
+// for a VMI given as JSON. The result is the input's bytes where nothing changed, but
+// for an empty userData, which becomes "#cloud-config\n": KubeVirt takes data without
+// userData for an older format and drops the rest. Errors are as for Domain.
+func (p *Program) CloudInit(ctx context.Context, data, vmi []byte) ([]byte, *Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, MaxDuration)
+	defer cancel()
+	parsed, err := parseVMI(vmi)
+	if err != nil {
+		return nil, nil, err
+	}
+	doc, err := cloudinit.Parse(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot parse the cloud-init data: %w", err)
+	}
+	in := &input{ctx: ctx, vmi: parsed}
+	report := &Report{}
+	for i := range p.patches {
+		next, done, err := p.patches[i].applyCloudInit(in, doc)
+		report.Patches = append(report.Patches, done)
+		if err != nil {
+			return nil, report, err
+		}
+		doc = next
+	}
+	out, err := doc.Encode()
+	if err != nil {
+		return nil, report, fmt.Errorf("cannot write the cloud-init data: %w", err)
+	}
+	return out, report, nil
+}
+
+// applyCloudInit applies one patch to a copy of the data, so that it takes effect whole
+// or not at all, and returns the data that the call goes on with.
+func (c *compiled) applyCloudInit(in *input, data *cloudinit.Data) (*cloudinit.Data, PatchReport, error) {
+	run, report, err := c.begin(in, nil)
+	if err == nil && !run {
+		return data, report, nil
+	}
+	edited := data.Clone()
+	if err == nil {
+		err = c.applyCloudInitRules(in, edited, &report)
+	}
+	if err != nil {
+		if c.fail(&report, err) {
+			return data, report, nil
+		}
+		return nil, report, err
+	}
+	return edited, report, nil
+}
+
+func (c *compiled) applyCloudInitRules(in *input, data *cloudinit.Data, report *PatchReport) error {
+	for i := range c.cloudInit {
+		r := &c.cloudInit[i]
+		rule, err := r.run(in, data)
+		report.Rules = append(report.Rules, rule)
+		if err == nil {
+			err = in.ctx.Err()
+		}
+		if err != nil {
+			return c.ruleError(r.field, r.Name, err)
+		}
+	}
+	return nil
+}
+
+func (r *cloudInitRule) run(in *input, data *cloudinit.Data) (RuleReport, error) {
+	report := RuleReport{Field: r.field, Name: r.Name, Op: string(r.Op), Outcome: Applied}
+	skip := func(reason string) (RuleReport, error) {
+		report.Outcome, report.Reason = Skipped, reason
+		return report, nil
+	}
+	failed := func(err error) (RuleReport, error) {
+		report.Outcome = Failed
+		return report, err
+	}
+	if r.when != nil {
+		if holds, err := r.when.bool(in); err != nil {
+			return failed(fmt.Errorf("when: %w", err))
+		} else if !holds {
+			return skip("when is false")
+		}
+	}
+	operation := r.operation
+	if r.expression != nil {
+		value, ok, err := r.expression.json(in)
+		if err != nil {
+			return failed(err)
+		}
+		if !ok {
+			return skip("the expression gives an empty optional")
+		}
+		operation.Value = value
+	}
+	changed, err := data.Apply(&operation)
+	if err != nil {
+		return failed(err)
+	}
+	report.Matched = 1
+	if changed {
+		report.Changed = 1
+	}
+	return report, nil
+}
+
+// json evaluates to any JSON value; ok is false for an empty optional. Null is a value.
+func (e *expression) json(in *input) (value json.RawMessage, ok bool, err error) {
+	result, err := e.eval(in)
+	if err != nil {
+		return nil, false, err
+	}
+	if result, ok = unwrap(result); !ok {
+		return nil, false, nil
+	}
+	native, err := result.ConvertToNative(reflect.TypeFor[*structpb.Value]())
+	if err != nil {
+		return nil, false, fmt.Errorf("the expression gives %s, which JSON cannot hold: %w", result.Type().TypeName(), err)
+	}
+	spaced, err := protojson.Marshal(native.(*structpb.Value))
+	if err != nil {
+		return nil, false, err
+	}
+	var compact bytes.Buffer // protojson's white space varies from build to build
+	err = json.Compact(&compact, spaced)
+	return compact.Bytes(), true, err
+}

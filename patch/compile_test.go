@@ -1,0 +1,157 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package patch_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/domainpatch/domainpatch/patch"
+	"github.com/domainpatch/domainpatch/patch/bundle"
+)
+
+func TestCompileDomainRuleRefuses(t *testing.T) {
+	cases := map[string]struct {
+		rule bundle.DomainRule
+		want string
+	}{
+		"unknown op":         {bundle.DomainRule{Op: "frob", Path: "/domain"}, `spec.domain[0].op: "frob" is none of set, add, remove, test`},
+		"replace":            {bundle.DomainRule{Op: bundle.OpReplace, Path: "/domain", XML: "<a/>"}, `spec.domain[0].op: "replace" is not supported yet`},
+		"merge":              {bundle.DomainRule{Op: bundle.OpMerge, XML: "<domain/>"}, `spec.domain[0].op: "merge" is not supported yet`},
+		"move":               {bundle.DomainRule{Op: bundle.OpMove, Path: "/domain"}, `"move" is none of`},
+		"no path":            {bundle.DomainRule{Op: bundle.OpRemove}, "spec.domain[0].path: op remove needs a path"},
+		"bad path":           {set("//disk[", "x"), "spec.domain[0].path: //disk[: unexpected end of the path"},
+		"substitution, path": {set("//disk[target/@dev='$(x)']/@a", "x"), "spec.domain[0].path: //disk[target/@dev='$(x)']/@a: $( is reserved"},
+		"substitution, xml":  {add("/domain/devices", "<disk><target dev='$(x)'/></disk>"), "spec.domain[0].xml: $( is reserved"},
+		"no value":           {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a"}, "spec.domain[0].value: op set needs a value or an expression"},
+		"two values":         {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Value: ptr("x"), Expression: "'x'"}, "either value or expression, not both"},
+		"xml for set":        {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Value: ptr("x"), XML: "<a/>"}, "spec.domain[0].xml: op set takes no xml"},
+		"value for remove":   {bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/@a", Value: ptr("x")}, "spec.domain[0].value: op remove takes no value"},
+		"value for add":      {bundle.DomainRule{Op: bundle.OpAdd, Path: "/domain", Value: ptr("x")}, "spec.domain[0].value: op add takes no value"},
+		"no xml":             {bundle.DomainRule{Op: bundle.OpAdd, Path: "/domain"}, "spec.domain[0].xml: op add needs xml"},
+		"bad xml":            {add("/domain/devices", "<disk>"), "spec.domain[0].xml: line 1, column 7: the element <disk> is not closed"},
+		"doctype":            {add("/domain/devices", "<!DOCTYPE x><disk/>"), "DOCTYPE"},
+		"undeclared prefix":  {add("/domain/devices", "<x:disk/>"), "the prefix of <x:disk> is not declared"},
+		"alias":              {add("/domain/devices", "<disk><target dev='a'/><alias name='x'/></disk>"), `the alias "x" of <disk> must start with ua-`},
+		"device without key": {add("/domain/devices", "<disk/>"), "spec.domain[0].xml: <disk> below <devices> needs target/@dev"},
+		"unknown device":     {add("/domain/devices", "<shmem name='x'/>"), "adding <shmem> below <devices> is not supported yet"},
+		"unknown, before":    {bundle.DomainRule{Op: bundle.OpAdd, Path: "/domain/devices/disk", XML: "<shmem/>", Position: bundle.PositionBefore}, "adding <shmem> below <devices>"},
+		"key":                {bundle.DomainRule{Op: bundle.OpAdd, Path: "/domain/devices", XML: "<disk><target dev='a'/></disk>", Key: "target/@dev"}, "spec.domain[0].key: a key of the rule's own is not supported yet"},
+		"position for set":   {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Value: ptr("x"), Position: bundle.PositionFirst}, "spec.domain[0].position: op set takes no position"},
+		"bad position":       {bundle.DomainRule{Op: bundle.OpAdd, Path: "/domain", XML: "<cpu/>", Position: "middle"}, `"middle" is none of last, first, before, after`},
+		"bad expect":         {bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/@a", Expect: "Two"}, `"Two" is none of Some, One, Any`},
+		"bad value":          {set("/domain/@a", "\x00"), "spec.domain[0].value: XML cannot hold"},
+		"CEL syntax":         {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "vmi."}, "spec.domain[0].expression: 1:5: "},
+		"CEL name":           {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "1 +\n  frob"}, "spec.domain[0].expression: 2:3: undeclared reference to 'frob'"},
+		"CEL type":           {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "[1]"}, "the expression gives list(int) instead of string, int, double or bool"},
+		"CEL path":           {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "xpath('disk')[0]"}, "xpath('disk'): unexpected \"disk\""},
+		"CEL variable":       {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "variables.x"}, "variables.x is not defined before its use"},
+		"hidden name":        {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "@document"}, "spec.domain[0].expression: 1:1"},
+		"when, current":      {bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/@a", When: "current == 'x'"}, "spec.domain[0].when: 1:1: undeclared reference to 'current'"},
+		"when, type":         {bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/@a", When: "'x'"}, "spec.domain[0].when: the expression gives string instead of bool"},
+		"long expression":    {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "'" + strings.Repeat("x", 5000) + "'"}, "over the limit of 4096"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			p, err := patch.Compile(rules(tc.rule))
+			if err == nil || p != nil {
+				t.Fatalf("accepted: %+v", tc.rule)
+			}
+			if !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), "DomainPatch ns/p: spec.") {
+				t.Errorf("got %v\nwant DomainPatch ns/p: … %s", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestCompilePatchRefuses(t *testing.T) {
+	cases := map[string]struct {
+		edit func(*bundle.Patch)
+		want string
+	}{
+		"kind":           {func(p *bundle.Patch) { p.Kind = "Pod" }, `kind: "Pod" is neither`},
+		"policy":         {func(p *bundle.Patch) { p.FailurePolicy = "" }, `spec.failurePolicy: "" is neither Fail nor Ignore`},
+		"no rules":       {func(p *bundle.Patch) { p.Domain = nil }, "spec: the patch has no rules"},
+		"too many rules": {func(p *bundle.Patch) { p.Domain = make([]bundle.DomainRule, 65) }, "spec: the patch has 65 rules, over the limit of 64"},
+		"rule names": {func(p *bundle.Patch) {
+			p.Domain[0].Name = "n"
+			p.CloudInit = []bundle.CloudInitRule{{Name: "n", Target: bundle.UserData, Op: bundle.OpRemove, Path: "/x"}}
+		}, `spec.cloudInit[0].name: the name "n" stands twice`},
+		"condition": {func(p *bundle.Patch) {
+			p.MatchConditions = []bundle.MatchCondition{{Name: "c", Expression: "variables.x"}}
+		}, "spec.matchConditions[0].expression: 1:1: undeclared reference to 'variables'"},
+		"condition, type": {func(p *bundle.Patch) { p.MatchConditions = []bundle.MatchCondition{{Name: "c", Expression: "1"}} }, "gives int instead of bool"},
+		"condition names": {func(p *bundle.Patch) {
+			p.MatchConditions = []bundle.MatchCondition{{Name: "c", Expression: "true"}, {Name: "c", Expression: "true"}}
+		}, `spec.matchConditions[1].name: the name "c" stands twice`},
+		"variable name": {func(p *bundle.Patch) { p.Variables = []bundle.Variable{{Name: "a-b", Expression: "1"}} }, `spec.variables[0].name: "a-b" is not a CEL identifier`},
+		"variable order": {func(p *bundle.Patch) {
+			p.Variables = []bundle.Variable{{Name: "a", Expression: "variables.b"}, {Name: "b", Expression: "1"}}
+		}, "spec.variables[0].expression: variables.b is not defined before its use"},
+		"variable, xpath": {func(p *bundle.Patch) { p.Variables = []bundle.Variable{{Name: "a", Expression: "xpath('//a')"}} }, "spec.variables[0].expression: 1:6: undeclared reference to 'xpath'"},
+		"pattern":         {func(p *bundle.Patch) { p.Variables = []bundle.Variable{{Name: "a", Expression: "'x'", Pattern: "("}} }, "spec.variables[0].pattern: error parsing regexp"},
+		"pattern escapes": {func(p *bundle.Patch) {
+			p.Variables = []bundle.Variable{{Name: "a", Expression: "'x'", Pattern: "a)|(?:b"}}
+		}, "spec.variables[0].pattern: error parsing regexp"},
+		"cloud-init target": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: "vendorData", Op: bundle.OpRemove, Path: "/x"}}
+		}, "spec.cloudInit[0].target"},
+		"cloud-init op": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpSet, Path: "/x", Value: json.RawMessage("1")}}
+		}, "spec.cloudInit[0].op"},
+		"cloud-init move": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpMove, From: "/y", Path: "/x"}}
+		}, "not supported yet"},
+		"cloud-init pointer": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpRemove, Path: "x"}}
+		}, "spec.cloudInit[0].path"},
+		"cloud-init value": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/x"}}
+		}, "spec.cloudInit[0].value"},
+		"cloud-init values": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/x", YAML: "a", Expression: "1"}}
+		}, "spec.cloudInit[0]: give one of value, yaml and expression"},
+		"cloud-init yaml": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/x", YAML: "a: ["}}
+		}, "spec.cloudInit[0].yaml"},
+		"cloud-init substitution": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/x", Value: json.RawMessage(`"$(name)"`)}}
+		}, "spec.cloudInit[0].value: $( is reserved"},
+		"cloud-init xpath": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/x", Expression: "xpath('//a')"}}
+		}, "spec.cloudInit[0].expression: 1:6: undeclared reference to 'xpath'"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			b := rules(set("/domain/@a", "x"))
+			tc.edit(&b.Patches[0])
+			if _, err := patch.Compile(b); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v\nwant an error with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+// TestCompileReportsAllErrors: one run shows everything, in the order of the text.
+func TestCompileReportsAllErrors(t *testing.T) {
+	b := rules(set("disk", "x"), bundle.DomainRule{Name: "second", Op: bundle.OpRemove, Path: "//a[", When: "1"})
+	b.Patches = append(b.Patches, onePatch("q", bundle.DomainRule{Op: "frob"}))
+	_, err := patch.Compile(b)
+	var got []string
+	for _, e := range patch.Errors(err) {
+		got = append(got, e.Patch+" "+e.Field+" "+e.Rule)
+	}
+	want := []string{
+		"DomainPatch ns/p spec.domain[0].path ",
+		"DomainPatch ns/p spec.domain[1].path second",
+		"DomainPatch ns/p spec.domain[1].when second",
+		"DomainPatch ns/q spec.domain[0].op ",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,218 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package patch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/ext"
+)
+
+// Limits of an expression.
+const (
+	maxExpressionBytes = 4096
+	maxExpressionCost  = 1_000_000 // of CEL's cost units, per evaluation
+)
+
+// scope says which names an expression may use.
+type scope int
+
+const (
+	conditionScope scope = iota // vmi
+	variableScope               // and variables
+	domainScope                 // and xpath()
+	nodeScope                   // and current
+)
+
+// compiler compiles the CEL expressions of one bundle.
+type compiler struct {
+	envs [nodeScope + 1]*cel.Env
+}
+
+func newCompiler() (*compiler, error) {
+	env, err := cel.NewEnv(
+		cel.Variable("vmi", cel.MapType(cel.StringType, cel.DynType)),
+		cel.OptionalTypes(), ext.Strings(ext.StringsVersion(4)), ext.Math(), ext.Lists(),
+		cel.ParserExpressionSizeLimit(maxExpressionBytes), cel.ParserRecursionLimit(32),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("cannot set up CEL: %w", err)
+	}
+	c := &compiler{}
+	c.envs[conditionScope] = env
+	more := map[scope][]cel.EnvOption{
+		variableScope: {cel.Variable("variables", cel.MapType(cel.StringType, cel.DynType))},
+		domainScope:   xpathFunction(),
+		nodeScope:     {cel.Variable("current", cel.DynType)},
+	}
+	for s := variableScope; s <= nodeScope; s++ {
+		if c.envs[s], err = c.envs[s-1].Extend(more[s]...); err != nil {
+			return nil, fmt.Errorf("cannot set up CEL: %w", err)
+		}
+	}
+	return c, nil
+}
+
+// expression is a compiled CEL expression, safe for concurrent use.
+type expression struct {
+	program     cel.Program
+	usesCurrent bool
+}
+
+// compile checks an expression and every path and variable that it names literally.
+func (c *compiler) compile(text string, in scope, variables []string, accepts func(*cel.Type) error) (*expression, error) {
+	if len(text) > maxExpressionBytes {
+		return nil, fmt.Errorf("the expression has %d bytes, over the limit of %d", len(text), maxExpressionBytes)
+	}
+	checked, issues := c.envs[in].Compile(text)
+	if issues.Err() != nil {
+		return nil, celErrors(issues)
+	}
+	if err := accepts(checked.OutputType()); err != nil {
+		return nil, err
+	}
+	e := &expression{}
+	if err := e.inspect(checked.NativeRep(), variables); err != nil {
+		return nil, err
+	}
+	program, err := c.envs[in].Program(checked, cel.CostLimit(maxExpressionCost), cel.InterruptCheckFrequency(256))
+	if err != nil {
+		return nil, err
+	}
+	e.program = program
+	return e, nil
+}
+
+// celErrors puts the issues of CEL on one line, each with its position.
+func celErrors(issues *cel.Issues) error {
+	var lines []string
+	for _, e := range issues.Errors() {
+		lines = append(lines, fmt.Sprintf("%d:%d: %s", e.Location.Line(), e.Location.Column()+1, strings.Join(strings.Fields(e.Message), " ")))
+	}
+	return errors.New(strings.Join(lines, "; "))
+}
+
+// inspect looks through the checked expression for what CEL itself does not check.
+func (e *expression) inspect(checked *ast.AST, variables []string) error {
+	var errs []error
+	ast.PreOrderVisit(checked.Expr(), ast.NewExprVisitor(func(n ast.Expr) {
+		switch n.Kind() {
+		case ast.IdentKind:
+			e.usesCurrent = e.usesCurrent || n.AsIdent() == "current"
+		case ast.SelectKind:
+			errs = append(errs, checkVariable(n.AsSelect(), variables))
+		case ast.CallKind:
+			errs = append(errs, checkPathLiteral(n.AsCall()))
+		}
+	}))
+	return errors.Join(errs...)
+}
+
+func checkVariable(s ast.SelectExpr, variables []string) error {
+	if s.Operand().Kind() != ast.IdentKind || s.Operand().AsIdent() != "variables" {
+		return nil
+	}
+	for _, v := range variables {
+		if v == s.FieldName() {
+			return nil
+		}
+	}
+	return fmt.Errorf("variables.%s is not defined before its use", s.FieldName())
+}
+
+// input is what expressions are evaluated on.
+type input struct {
+	ctx       context.Context
+	vmi       map[string]any
+	variables map[string]any
+	document  *documentValue
+	current   any // string or nil
+}
+
+func (in *input) activation() map[string]any {
+	return map[string]any{"vmi": in.vmi, "variables": in.variables, documentName: in.document, "current": in.current}
+}
+
+func (e *expression) eval(in *input) (ref.Val, error) {
+	if in.document != nil {
+		in.document.err = nil
+	}
+	value, _, err := e.program.ContextEval(in.ctx, in.activation())
+	if err != nil {
+		if in.document != nil && in.document.err != nil {
+			return nil, in.document.err
+		}
+		return nil, fmt.Errorf("cannot evaluate the expression: %w", err)
+	}
+	return value, nil
+}
+
+func (e *expression) bool(in *input) (bool, error) {
+	value, err := e.eval(in)
+	if err != nil {
+		return false, err
+	}
+	b, ok := value.(types.Bool)
+	if !ok {
+		return false, fmt.Errorf("the expression gives %s instead of bool", value.Type().TypeName())
+	}
+	return bool(b), nil
+}
+
+// text evaluates to text; ok is false for null and an empty optional.
+func (e *expression) text(in *input) (text string, ok bool, err error) {
+	value, err := e.eval(in)
+	if err != nil {
+		return "", false, err
+	}
+	if value, ok = unwrap(value); !ok || value.Type() == types.NullType {
+		return "", false, nil
+	}
+	switch value.(type) {
+	case types.String, types.Int, types.Uint, types.Double, types.Bool:
+		s, isString := value.ConvertToType(types.StringType).(types.String)
+		return string(s), isString, nil
+	}
+	return "", false, fmt.Errorf("the expression gives %s instead of text", value.Type().TypeName())
+}
+
+// unwrap takes a value out of its optional; ok is false for an empty one.
+func unwrap(value ref.Val) (_ ref.Val, ok bool) {
+	if optional, is := value.(*types.Optional); is {
+		if !optional.HasValue() {
+			return nil, false
+		}
+		value = optional.GetValue()
+	}
+	return value, true
+}
+
+// acceptsBool, acceptsText and acceptsAny are what the static type of an expression may be.
+
+func acceptsBool(t *cel.Type) error { return acceptsKinds(t, "bool", types.BoolKind) }
+
+func acceptsText(t *cel.Type) error {
+	if t.Kind() == types.OpaqueKind && t.TypeName() == "optional_type" && len(t.Parameters()) == 1 {
+		t = t.Parameters()[0]
+	}
+	return acceptsKinds(t, "string, int, double or bool", types.StringKind, types.IntKind, types.UintKind, types.DoubleKind, types.BoolKind, types.NullTypeKind)
+}
+
+func acceptsAny(*cel.Type) error { return nil }
+
+func acceptsKinds(t *cel.Type, wanted string, kinds ...types.Kind) error {
+	for _, k := range append(kinds, types.DynKind, types.AnyKind) {
+		if t.Kind() == k {
+			return nil
+		}
+	}
+	return fmt.Errorf("the expression gives %s instead of %s", t, wanted)
+}

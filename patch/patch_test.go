@@ -1,0 +1,454 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package patch_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/domainpatch/domainpatch/patch"
+	"github.com/domainpatch/domainpatch/patch/bundle"
+)
+
+const vmi = `{"metadata":{"name":"vm","annotations":{"vendor":"Radical Edward"}},"spec":{"cpu":{"cores":4}},"status":{"phase":"Running"}}`
+
+const domain = `<domain type="kvm" xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0">
+	<os>
+		<type>hvm</type>
+	</os>
+	<sysinfo type="smbios">
+		<system>
+			<entry name="uuid">1</entry>
+		</system>
+		<baseBoard></baseBoard>
+	</sysinfo>
+	<devices>
+		<disk type="file">
+			<driver type="qcow2" cache="none"></driver>
+			<target dev="vda" bus="virtio"></target>
+			<alias name="ua-root"></alias>
+		</disk>
+		<disk type="file">
+			<target dev="vdb" bus="virtio"></target>
+		</disk>
+	</devices>
+</domain>`
+
+func ptr[T any](v T) *T { return &v }
+
+// rules makes a bundle of one patch with domain rules.
+func rules(rules ...bundle.DomainRule) *bundle.Bundle {
+	return &bundle.Bundle{FormatVersion: bundle.FormatVersion, Patches: []bundle.Patch{onePatch("p", rules...)}}
+}
+
+func onePatch(name string, rules ...bundle.DomainRule) bundle.Patch {
+	return bundle.Patch{Kind: bundle.KindDomainPatch, Namespace: "ns", Name: name, FailurePolicy: bundle.Fail, Domain: rules}
+}
+
+func compile(t *testing.T, b *bundle.Bundle) *patch.Program {
+	t.Helper()
+	p, err := patch.Compile(b)
+	if err != nil {
+		t.Fatalf("Compile: %v", err)
+	}
+	return p
+}
+
+func set(path, value string) bundle.DomainRule {
+	return bundle.DomainRule{Op: bundle.OpSet, Path: path, Value: &value}
+}
+
+func add(path, xml string) bundle.DomainRule {
+	return bundle.DomainRule{Op: bundle.OpAdd, Path: path, XML: xml}
+}
+
+func TestDomain(t *testing.T) {
+	cases := map[string]struct {
+		reason   string
+		rule     bundle.DomainRule
+		old, new string // the one difference to the input; both empty for none
+	}{
+		"set an attribute": {rule: set("/domain/devices/disk[target/@dev='vda']/driver/@cache", "writeback"), old: `cache="none"`, new: `cache="writeback"`},
+		"set creates elements": {
+			rule: set("/domain/os/smbios/@mode", "sysinfo"),
+			old:  "<type>hvm</type>\n", new: "<type>hvm</type>\n\t\t<smbios mode=\"sysinfo\"/>\n",
+		},
+		"set creates a keyed sibling": {
+			reason: "sysinfo entries are told apart by name",
+			rule:   set("/domain/sysinfo[@type='smbios']/system/entry[@name='sku']", "a<b"),
+			old:    "1</entry>\n", new: "1</entry>\n\t\t\t<entry name=\"sku\">a&lt;b</entry>\n",
+		},
+		"set creates below every parent that lacks it": {
+			rule: set("/domain/devices/disk/driver/@io", "native"),
+			old:  "cache=\"none\"></driver>\n\t\t\t<target dev=\"vda\" bus=\"virtio\"></target>\n\t\t\t<alias name=\"ua-root\"></alias>\n\t\t</disk>\n\t\t<disk type=\"file\">\n\t\t\t<target dev=\"vdb\" bus=\"virtio\"></target>\n",
+			new:  "cache=\"none\" io=\"native\"></driver>\n\t\t\t<target dev=\"vda\" bus=\"virtio\"></target>\n\t\t\t<alias name=\"ua-root\"></alias>\n\t\t</disk>\n\t\t<disk type=\"file\">\n\t\t\t<target dev=\"vdb\" bus=\"virtio\"></target>\n\t\t\t<driver io=\"native\"/>\n",
+		},
+		"set by expression": {
+			rule: bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/sysinfo/baseBoard/entry[@name='manufacturer']", Expression: "vmi.metadata.annotations['vendor']"},
+			old:  "<baseBoard></baseBoard>", new: "<baseBoard>\n\t\t\t<entry name=\"manufacturer\">Radical Edward</entry>\n\t\t</baseBoard>",
+		},
+		"set by an integer": {
+			reason: "integers of the VMI are CEL ints",
+			rule:   bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@id", Expression: "vmi.spec.cpu.cores * 2"},
+			old:    "qemu/1.0\">", new: "qemu/1.0\" id=\"8\">",
+		},
+		"current": {
+			reason: "min(current, ...) is the idiom for clamping",
+			rule:   bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "current == null ? 'none' : current.upperAscii()"},
+			old:    "hvm", new: "HVM",
+		},
+		"null skips":            {rule: bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/smbios/@mode", Expression: "dyn(null)"}},
+		"empty optional skips":  {rule: bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/smbios/@mode", Expression: "vmi.metadata.annotations[?'absent']"}},
+		"present optional sets": {rule: bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "vmi.metadata.annotations[?'vendor']"}, old: "hvm", new: "Radical Edward"},
+		"when is false":         {rule: bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Value: ptr("x"), When: "xpath('//disk').size() > 2"}},
+		"when is true":          {rule: bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Value: ptr("x"), When: "xpath('//disk').size() == 2"}, old: "hvm", new: "x"},
+		"same value":            {reason: "nothing changes", rule: set("/domain/os/type", "hvm")},
+		"set no match, Any":     {rule: bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/devices/disk[target/@dev='vdz']/@type", Value: ptr("x"), Expect: bundle.ExpectAny}},
+		"add replaces its twin, keeping the alias": {
+			rule: add("/domain/devices", `<disk type="block"><target dev="vda" bus="scsi"/></disk>`),
+			old:  "<disk type=\"file\">\n\t\t\t<driver type=\"qcow2\" cache=\"none\"></driver>\n\t\t\t<target dev=\"vda\" bus=\"virtio\"></target>\n",
+			new:  "<disk type=\"block\">\n\t\t\t<target dev=\"vda\" bus=\"scsi\"/>\n",
+		},
+		"add a device": {
+			rule: add("/domain/devices", `<channel type="unix"><target type="virtio" name="x"/></channel>`),
+			old:  "</disk>\n\t</devices>", new: "</disk>\n\t\t<channel type=\"unix\">\n\t\t\t<target type=\"virtio\" name=\"x\"/>\n\t\t</channel>\n\t</devices>",
+		},
+		"add first": {
+			rule: bundle.DomainRule{Op: bundle.OpAdd, Path: "/domain", XML: "<features><acpi/></features>", Position: bundle.PositionFirst},
+			old:  "\n\t<os>", new: "\n\t<features>\n\t\t<acpi/>\n\t</features>\n\t<os>",
+		},
+		"add several, behind one another": {
+			reason: "a run keeps its order",
+			rule:   add("/domain", `<qemu:commandline><qemu:arg value="-device"/><qemu:arg value="a"/></qemu:commandline>`),
+			old:    "</devices>\n", new: "</devices>\n\t<qemu:commandline>\n\t\t<qemu:arg value=\"-device\"/>\n\t\t<qemu:arg value=\"a\"/>\n\t</qemu:commandline>\n",
+		},
+		"remove an element":         {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "//disk/alias"}, old: "\n\t\t\t<alias name=\"ua-root\"></alias>", new: ""},
+		"remove attributes":         {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "//disk/driver/@*"}, old: ` type="qcow2" cache="none"`, new: ""},
+		"remove text":               {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/os/type/text()"}, old: "hvm", new: ""},
+		"remove what is not there":  {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "//watchdog"}},
+		"test":                      {rule: bundle.DomainRule{Op: bundle.OpTest, Path: "//disk", Expect: bundle.ExpectSome}},
+		"test a value":              {rule: bundle.DomainRule{Op: bundle.OpTest, Path: "//target/@dev", Value: ptr("vdb")}},
+		"test by expression":        {rule: bundle.DomainRule{Op: bundle.OpTest, Path: "//target/@dev", Expression: "'vd' + 'b'"}},
+		"set a text node":           {rule: set("/domain/os/type/text()", "x"), old: "hvm", new: "x"},
+		"set creates nothing twice": {reason: "a once-per-parent element with another attribute is a non-match", rule: bundle.DomainRule{Op: bundle.OpSet, Path: "//disk[alias]/driver[@type='raw']/@cache", Value: ptr("x"), Expect: bundle.ExpectAny}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := compile(t, rules(tc.rule))
+			got, report, err := p.Domain(context.Background(), []byte(domain), []byte(vmi), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := strings.Replace(domain, tc.old, tc.new, 1)
+			if tc.old != tc.new && want == domain {
+				t.Fatalf("the test's old text is not in the domain: %q", tc.old)
+			}
+			if diff := cmp.Diff(want, string(got)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
+			}
+			if changed := report.Changed() > 0; changed != (want != domain) {
+				t.Errorf("the report counts %d changes", report.Changed())
+			}
+			again, _, err := p.Domain(context.Background(), got, []byte(vmi), report)
+			if err != nil || string(again) != string(got) {
+				t.Errorf("a second application: %v (-first +second):\n%s", err, cmp.Diff(string(got), string(again)))
+			}
+		})
+	}
+}
+
+func TestDomainFails(t *testing.T) {
+	cases := map[string]struct {
+		rule bundle.DomainRule
+		want string
+	}{
+		"set selects nothing":     {set("/domain/devices/disk[target/@dev='vdz']/driver/@cache", "none"), "spec.domain[0]: /domain/devices/disk[target/@dev='vdz']/driver/@cache selects nothing, at least one node is expected"},
+		"set invents no device":   {set("/domain/devices/watchdog/@model", "i6300esb"), "selects nothing"},
+		"set invents no root":     {set("/domains/x", "y"), "selects nothing"},
+		"set invents no second":   {set("//disk[alias]/driver[@type='raw']/@cache", "x"), "selects nothing"},
+		"set on an element":       {set("/domain/os", "x"), "<os>: it has element children, so it cannot hold a text"},
+		"set bad text":            {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: `"\u0001"`}, "XML cannot hold"},
+		"expect One":              {bundle.DomainRule{Op: bundle.OpSet, Path: "//disk/@type", Value: ptr("x"), Expect: bundle.ExpectOne}, "selects 2 nodes, exactly one is expected"},
+		"remove, expect Some":     {bundle.DomainRule{Op: bundle.OpRemove, Path: "//watchdog", Expect: bundle.ExpectSome}, "selects nothing"},
+		"remove the root":         {bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain"}, "root element cannot be removed"},
+		"test":                    {bundle.DomainRule{Op: bundle.OpTest, Path: "//watchdog"}, "selects nothing"},
+		"test a value":            {bundle.DomainRule{Op: bundle.OpTest, Path: "//target/@dev", Value: ptr("sda")}, "none of the 2 nodes"},
+		"missing annotation":      {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "vmi.metadata.annotations['absent']"}, "no such key: absent"},
+		"status is not visible":   {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "vmi.status.phase"}, "no such key: status"},
+		"expression gives a list": {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "dyn([1])"}, "gives list instead of text"},
+		"bad path in xpath()":     {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "xpath('//' + vmi.metadata.name + '[')[0]"}, "xpath('//vm['): unexpected end of the path"},
+		"not idempotent":          {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "current + 'x'"}, "spec.domain[0]: the rule is not idempotent"},
+		"cost":                    {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "[1,2,3,4,5,6,7,8,9,10].map(a,[1,2,3,4,5,6,7,8,9,10].map(b,[1,2,3,4,5,6,7,8,9,10].map(c,[1,2,3,4,5,6,7,8,9,10].map(d,[1,2,3,4,5,6,7,8,9,10].map(e,[1,2,3,4,5,6,7,8,9,10].map(f,1)))))).size() > 0 ? 'x' : 'y'"}, "actual cost limit exceeded"},
+		"steps":                   {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "[1,2,3,4,5,6,7,8,9,10].map(a,[1,2,3,4,5,6,7,8,9,10].map(b,[1,2,3,4,5,6,7,8,9,10].map(c,[1,2,3,4,5,6,7,8,9,10].map(d,xpath('//entry'))))).size() > 0 ? 'x' : 'y'"}, "more than 200000 evaluation steps"},
+		"unknown element":         {add("//alias/..", "<frobnicate/>"), "adding <frobnicate> below <disk> is not supported yet"},
+		"add to an attribute":     {add("//disk/@type", "<driver/>"), "selects an attribute or a text"},
+		"device without a key":    {add("//disk/..", "<hostdev/>"), "<hostdev> below <devices> needs alias/@name"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			out, report, err := compile(t, rules(tc.rule)).Domain(context.Background(), []byte(domain), []byte(vmi), nil)
+			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), "DomainPatch ns/p: ") {
+				t.Fatalf("got %v, want DomainPatch ns/p: … %s", err, tc.want)
+			}
+			if out != nil {
+				t.Error("a failed call gave a document")
+			}
+			if report == nil || report.Patches[0].Outcome != patch.Failed || report.Patches[0].Reason == "" {
+				t.Errorf("the report does not tell: %+v", report)
+			}
+		})
+	}
+}
+
+func TestDomainRefusesDocuments(t *testing.T) {
+	p := compile(t, rules(set("/domain/os/type", "x")))
+	for doc, want := range map[string]string{
+		"":                        "cannot parse the domain XML",
+		"<domain>":                "cannot parse the domain XML: line 1, column 9: the element <domain> is not closed",
+		"<!DOCTYPE d><domain/>":   "DOCTYPE",
+		"<domain/><domain/>":      "second root",
+		"<network/>":              "the root element is <network> instead of <domain>",
+		"<domain xmlns='urn:x'/>": "instead of <domain>",
+	} {
+		if out, _, err := p.Domain(context.Background(), []byte(doc), []byte(vmi), nil); err == nil || out != nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want an error with %q", doc, err, want)
+		}
+	}
+	for _, bad := range []string{"[]", "null", "{", `{} {}`} {
+		if _, _, err := p.Domain(context.Background(), []byte(domain), []byte(bad), nil); err == nil || !strings.Contains(err.Error(), "VMI") {
+			t.Errorf("VMI %s: got %v", bad, err)
+		}
+	}
+}
+
+func TestAddRefusesAmbiguousTwins(t *testing.T) {
+	src := strings.Replace(domain, `dev="vdb"`, `dev="vda"`, 1)
+	p := compile(t, rules(add("/domain/devices", `<disk><target dev="vda"/></disk>`)))
+	if _, _, err := p.Domain(context.Background(), []byte(src), []byte(vmi), nil); err == nil || !strings.Contains(err.Error(), "2 siblings <disk> have the same target/@dev") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestAtomicity: an ignored patch leaves no trace, and those around it apply.
+func TestAtomicity(t *testing.T) {
+	half := onePatch("half", set("/domain/os/type", "half"), bundle.DomainRule{Op: bundle.OpTest, Path: "//watchdog"})
+	half.FailurePolicy = bundle.Ignore
+	b := rules()
+	b.Patches = []bundle.Patch{onePatch("a", set("/domain/@a", "1")), half, onePatch("z", set("/domain/@z", "1"))}
+	p := compile(t, b)
+	out, report, err := p.Domain(context.Background(), []byte(domain), []byte(vmi), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Replace(domain, `qemu/1.0">`, `qemu/1.0" a="1" z="1">`, 1); string(out) != want {
+		t.Error(cmp.Diff(want, string(out)))
+	}
+	if r := report.Patches[1]; r.Outcome != patch.Ignored || !strings.Contains(r.Reason, "//watchdog selects nothing") {
+		t.Errorf("report: %+v", r)
+	}
+	// What was ignored on the first call stays so, though it would work now.
+	repeated := strings.Replace(string(out), "</devices>", "<watchdog/></devices>", 1)
+	again, second, err := p.Domain(context.Background(), []byte(repeated), []byte(vmi), report)
+	if err != nil || string(again) != repeated || second.Patches[1].Outcome != patch.Ignored {
+		t.Errorf("repeat: %v, %+v", err, second)
+	}
+
+	b.Patches[1].FailurePolicy = bundle.Fail
+	if out, _, err := compile(t, b).Domain(context.Background(), []byte(domain), []byte(vmi), nil); err == nil || out != nil {
+		t.Errorf("with failurePolicy Fail: %v", err)
+	}
+}
+
+// TestIgnoredWhenNotIdempotent: an idempotence failure honours failurePolicy, too.
+func TestIgnoredWhenNotIdempotent(t *testing.T) {
+	grow := onePatch("grow", bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "current + 'x'"})
+	grow.FailurePolicy = bundle.Ignore
+	b := rules()
+	b.Patches = []bundle.Patch{grow, onePatch("z", set("/domain/@z", "1"))}
+	out, report, err := compile(t, b).Domain(context.Background(), []byte(domain), []byte(vmi), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(out), "hvmx") || !strings.Contains(string(out), ` z="1"`) || report.Patches[0].Outcome != patch.Ignored {
+		t.Errorf("report %+v, document:\n%s", report, out)
+	}
+}
+
+// TestRepeat: expectations decide on the first call alone; decisions stay.
+func TestRepeat(t *testing.T) {
+	b := rules(
+		bundle.DomainRule{Op: bundle.OpTest, Path: "//alias"},
+		bundle.DomainRule{Op: bundle.OpRemove, Path: "//alias", Expect: bundle.ExpectOne},
+		bundle.DomainRule{Op: bundle.OpSet, Path: "//disk/@late", Value: ptr("x"), When: "xpath('//late').size() == 1"},
+		set("/domain/@a", "1"),
+	)
+	p := compile(t, b)
+	first, report, err := p.Domain(context.Background(), []byte(domain), []byte(vmi), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	repeated := strings.Replace(string(first), ` a="1"`, "", 1)
+	repeated = strings.Replace(repeated, "<os>", "<late/><os>", 1)
+	again, second, err := p.Domain(context.Background(), []byte(repeated), []byte(vmi), report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Replace(string(first), "<os>", "<late/><os>", 1); string(again) != want {
+		t.Errorf("lost edits are not made again, or skipped rules run (-want +got):\n%s", cmp.Diff(want, string(again)))
+	}
+	for i, want := range []string{"on this repeated call: //alias selects nothing", "on this repeated call: //alias selects 0 nodes", "when is false", ""} {
+		if got := second.Patches[0].Rules[i].Reason; !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("rule %d: reason %q, want %q", i, got, want)
+		}
+	}
+	if _, _, err := p.Domain(context.Background(), []byte("<domain>"), []byte(vmi), report); err == nil {
+		t.Error("a malformed document on a repeated call is no error")
+	}
+}
+
+func TestPlaceholdersAreInvisible(t *testing.T) {
+	placeholder := `<interface type="ethernet"><target dev="placeholder-0"/><alias name="placeholder-0"/></interface>`
+	src := strings.Replace(domain, "</devices>", placeholder+`<interface type="ethernet"><alias name="ua-nic"/></interface></devices>`, 1)
+	out, report, err := compile(t, rules(set("//interface/mtu/@size", "9000"))).Domain(context.Background(), []byte(src), []byte(vmi), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(out), placeholder) || report.Patches[0].Rules[0].Matched != 1 || !strings.Contains(string(out), `<mtu size="9000"/>`) {
+		t.Errorf("report %+v, document:\n%s", report, out)
+	}
+}
+
+func TestConditionsAndVariables(t *testing.T) {
+	b := rules(bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "variables.both"})
+	b.Patches[0].MatchConditions = []bundle.MatchCondition{{Name: "vendor-given", Expression: "'vendor' in vmi.metadata.annotations"}}
+	b.Patches[0].Variables = []bundle.Variable{
+		{Name: "vendor", Expression: "vmi.metadata.annotations['vendor']", Pattern: "[A-Za-z ]{1,64}"},
+		{Name: "both", Expression: "variables.vendor + '!'"},
+	}
+	p := compile(t, b)
+	out, _, err := p.Domain(context.Background(), []byte(domain), []byte(vmi), nil)
+	if err != nil || !strings.Contains(string(out), "<type>Radical Edward!</type>") {
+		t.Errorf("got %v\n%s", err, out)
+	}
+	out, report, err := p.Domain(context.Background(), []byte(domain), []byte(`{"metadata":{}}`), nil)
+	if err != nil || string(out) != domain || report.Patches[0].Outcome != patch.Skipped || report.Patches[0].Reason != "matchCondition vendor-given is false" {
+		t.Errorf("got %v, %+v", err, report)
+	}
+	_, _, err = p.Domain(context.Background(), []byte(domain), []byte(`{"metadata":{"annotations":{"vendor":"a\nb"}}}`), nil)
+	if want := `DomainPatch ns/p: spec.variables[0] (vendor): the value "a\nb" does not match the pattern`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	matching, err := p.Matching(context.Background(), []byte(vmi))
+	if err != nil || len(matching) != 1 || !matching[0] {
+		t.Errorf("Matching: %v, %v", matching, err)
+	}
+}
+
+func TestCloudInit(t *testing.T) {
+	b := rules()
+	b.Patches[0].CloudInit = []bundle.CloudInitRule{
+		{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/write_files/-", YAML: "path: /etc/motd\ncontent: patched\n"},
+		{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/hostname", Expression: "vmi.metadata.name"},
+		{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/never", Value: json.RawMessage("1"), When: "vmi.spec.cpu.cores > 4"},
+	}
+	p := compile(t, b)
+	if !p.HasCloudInit() {
+		t.Error("HasCloudInit is false")
+	}
+	data := `{"DataSource":"noCloud","NoCloudMetaData":{"instance-id":"i"},"UserData":"#cloud-config\n# keep\nwrite_files: []\n","NetworkData":""}`
+	out, report, err := p.CloudInit(context.Background(), []byte(data), []byte(vmi))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ UserData string }
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"#cloud-config\n# keep\n", "path: /etc/motd", "content: patched", "hostname: vm"} {
+		if !strings.Contains(got.UserData, want) {
+			t.Errorf("user data lacks %q:\n%s", want, got.UserData)
+		}
+	}
+	if strings.Contains(got.UserData, "never") || report.Patches[0].Rules[2].Outcome != patch.Skipped {
+		t.Errorf("the skipped rule ran: %+v\n%s", report, got.UserData)
+	}
+	b.Patches[0].CloudInit = append(b.Patches[0].CloudInit, bundle.CloudInitRule{Name: "gone", Target: bundle.UserData, Op: bundle.OpRemove, Path: "/absent"})
+	if out, _, err = compile(t, b).CloudInit(context.Background(), []byte(data), []byte(vmi)); err == nil || out != nil || !strings.HasPrefix(err.Error(), "DomainPatch ns/p: spec.cloudInit[3] (gone): ") {
+		t.Errorf("got %v", err)
+	}
+	b.Patches[0].FailurePolicy = bundle.Ignore
+	if out, _, err = compile(t, b).CloudInit(context.Background(), []byte(data), []byte(vmi)); err != nil || string(out) != data {
+		t.Errorf("an ignored patch left a trace: %v\n%s", err, out)
+	}
+}
+
+// TestFidelity: no-op patches give the input's bytes and an edit changes its own bytes
+// alone, on the domains of KubeVirt's converter for three architectures.
+func TestFidelity(t *testing.T) {
+	files, err := filepath.Glob("testdata/domains/*.xml")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%d domains: %v", len(files), err)
+	}
+	noop := compile(t, rules(
+		bundle.DomainRule{Op: bundle.OpRemove, Path: "//nosuch"},
+		bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/vcpu", Expression: "current"},
+		bundle.DomainRule{Op: bundle.OpTest, Path: "/domain/devices/disk"},
+	))
+	edit := compile(t, rules(set("/domain/vcpu/@placement", "auto")))
+	for _, f := range files {
+		t.Run(filepath.Base(f), func(t *testing.T) {
+			src, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, _, err := noop.Domain(context.Background(), src, nil, nil)
+			if err != nil || string(out) != string(src) {
+				t.Errorf("no-op: %v\n%s", err, cmp.Diff(string(src), string(out)))
+			}
+			out, _, err = edit.Domain(context.Background(), src, nil, nil)
+			want := strings.Replace(string(src), `<vcpu placement="static">`, `<vcpu placement="auto">`, 1)
+			if err != nil || string(out) != want || want == string(src) {
+				t.Errorf("edit: %v\n%s", err, cmp.Diff(want, string(out)))
+			}
+		})
+	}
+}
+
+func TestProgramIsSafeForConcurrentUse(t *testing.T) {
+	p := compile(t, rules(
+		bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/sysinfo/baseBoard/entry[@name='manufacturer']", Expression: "vmi.metadata.annotations['vendor']"},
+		add("/domain/devices", `<channel type="unix"><target type="virtio" name="x"/></channel>`),
+	))
+	want, _, err := p.Domain(context.Background(), []byte(domain), []byte(vmi), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 50 {
+				if got, _, err := p.Domain(context.Background(), []byte(domain), []byte(vmi), nil); err != nil || string(got) != string(want) {
+					t.Errorf("got %v\n%s", err, got)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if out, _, err := compile(t, rules(set("/domain/os/type", "x"))).Domain(ctx, []byte(domain), []byte(vmi), nil); err == nil || out != nil {
+		t.Errorf("a cancelled call gave %v", err)
+	}
+}

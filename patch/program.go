@@ -1,0 +1,126 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package patch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/cel-go/common/types"
+
+	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/patch/selector"
+)
+
+// Matching evaluates the matchConditions of every patch of the bundle on a VMI, given as
+// JSON. The slice has one element per patch, in the bundle's order.
+func (p *Program) Matching(ctx context.Context, vmi []byte) ([]bool, error) {
+	parsed, err := parseVMI(vmi)
+	if err != nil {
+		return nil, err
+	}
+	in := &input{ctx: ctx, vmi: parsed}
+	matching := make([]bool, len(p.patches))
+	for i := range p.patches {
+		reason, err := p.patches[i].unmet(in)
+		if err != nil {
+			return nil, err
+		}
+		matching[i] = reason == ""
+	}
+	return matching, nil
+}
+
+// unmet names the first matchCondition that does not hold; empty when all do.
+func (c *compiled) unmet(in *input) (string, error) {
+	for i, m := range c.conditions {
+		holds, err := m.bool(in)
+		if err != nil {
+			return "", &Error{Patch: c.source.ID(), Field: fmt.Sprintf("spec.matchConditions[%d]", i), Rule: m.name, Err: err}
+		}
+		if !holds {
+			return fmt.Sprintf("matchCondition %s is false", m.name), nil
+		}
+	}
+	return "", nil
+}
+
+// evalVariables gives the variables of the patch their values.
+func (c *compiled) evalVariables(in *input) error {
+	in.variables = map[string]any{}
+	for i, v := range c.variables {
+		value, err := v.eval(in)
+		if err == nil && v.pattern != nil {
+			err = v.match(value)
+		}
+		if err != nil {
+			return &Error{Patch: c.source.ID(), Field: fmt.Sprintf("spec.variables[%d]", i), Rule: v.name, Err: err}
+		}
+		in.variables[v.name] = value
+	}
+	return nil
+}
+
+func (v *variable) match(value any) error {
+	text, ok := value.(types.String)
+	if !ok {
+		return errors.New("a value with a pattern must be a string")
+	}
+	if !v.pattern.MatchString(string(text)) {
+		return fmt.Errorf("the value %.100q does not match the pattern", string(text))
+	}
+	return nil
+}
+
+// isLimit says whether an error is fatal even on a repeated call.
+func isLimit(err error) bool {
+	return errors.Is(err, selector.ErrBudget) || errors.Is(err, selector.ErrMatches) || errors.Is(err, document.ErrGrowth) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// begin decides what every hook decides first: whether the patch runs, and with which
+// variables. before is the patch's report of the first call, or nil on a first call.
+func (c *compiled) begin(in *input, before *PatchReport) (run bool, report PatchReport, err error) {
+	report = PatchReport{Patch: c.source.ID(), Outcome: Applied}
+	if before != nil && before.Outcome != Applied {
+		report.Outcome, report.Reason = before.Outcome, before.Reason
+		return false, report, nil
+	}
+	if before == nil {
+		reason, err := c.unmet(in)
+		if err != nil {
+			return false, report, err
+		}
+		if reason != "" {
+			report.Outcome, report.Reason = Skipped, reason
+			return false, report, nil
+		}
+	}
+	return true, report, c.evalVariables(in)
+}
+
+// fail records the failure of a patch, and says whether the call goes on without it.
+func (c *compiled) fail(report *PatchReport, err error) (goOn bool) {
+	report.Outcome, report.Reason = Failed, err.Error()
+	if c.source.FailurePolicy == bundle.Ignore {
+		report.Outcome = Ignored
+		return true
+	}
+	return false
+}
+
+// ruleError gives an error of a rule its place.
+func (c *compiled) ruleError(field, name string, err error) error {
+	return &Error{Patch: c.source.ID(), Field: field, Rule: name, Err: err}
+}
+
+// ruleBefore finds the report of rule i on the first call; nil where there was none.
+func ruleBefore(before *PatchReport, i int) *RuleReport {
+	if before == nil || i >= len(before.Rules) {
+		return nil
+	}
+	return &before.Rules[i]
+}
