@@ -1,0 +1,68 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/domainpatch/domainpatch/shim"
+)
+
+type options struct {
+	shim.Config
+	level slog.Level
+}
+
+// parse reads the flags. Errors that it returns are not printed yet; the usage that -h asks for is.
+func parse(args []string, out io.Writer) (options, error) {
+	var opts options
+	flags := flag.NewFlagSet("shim", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&opts.Version, "version", "", "`version` of KubeVirt's hook protocol to serve: v1alpha1, v1alpha2 or v1alpha3 (required)")
+	flags.StringVar(&opts.Bundle, "bundle", "/usr/bin/onDefineDomain", "`file` of the bundle")
+	flags.StringVar(&opts.SHA256, "sha256", "", "expected SHA-256 of the bundle in `hex`; not checked if empty")
+	flags.Func("hooks", "comma-separated `list` of hooks to subscribe to: OnDefineDomain[,PreCloudInitIso] (default OnDefineDomain)",
+		func(list string) (err error) {
+			opts.CloudInit, err = parseHooks(list)
+			return err
+		})
+	flags.StringVar(&opts.SocketDir, "socket-dir", "/var/run/kubevirt-hooks", "`directory` in which virt-launcher looks for the socket")
+	flags.TextVar(&opts.level, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
+	switch err := flags.Parse(args); {
+	case err == flag.ErrHelp:
+		flags.SetOutput(out)
+		flags.Usage()
+		return opts, err
+	case err != nil:
+		return opts, err
+	case flags.NArg() > 0:
+		return opts, fmt.Errorf("unexpected argument %q: the shim takes flags only", flags.Arg(0))
+	case opts.Version == "":
+		return opts, fmt.Errorf("--version is missing: use v1alpha1, v1alpha2 or v1alpha3")
+	}
+	return opts, opts.Validate()
+}
+
+// parseHooks tells whether the list subscribes to PreCloudInitIso. OnDefineDomain is not optional: it is
+// where a start is stopped whose cloud-init data another sidecar took.
+func parseHooks(list string) (cloudInit bool, err error) {
+	hooks := strings.Split(list, ",")
+	for i, hook := range hooks {
+		if hook != shim.OnDefineDomain && hook != shim.PreCloudInitIso {
+			return false, fmt.Errorf("unknown hook %q: use %s or %s,%s", hook, shim.OnDefineDomain, shim.OnDefineDomain, shim.PreCloudInitIso)
+		}
+		if slices.Contains(hooks[:i], hook) {
+			return false, fmt.Errorf("%s is given twice", hook)
+		}
+	}
+	if !slices.Contains(hooks, shim.OnDefineDomain) {
+		return false, fmt.Errorf("%s is missing", shim.OnDefineDomain)
+	}
+	return len(hooks) > 1, nil
+}

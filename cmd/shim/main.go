@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command shim is the container that runs beside a VM's virt-launcher and applies the VM's patches.
+// It ends with 0 when KubeVirt or a signal tells it to, with 1 when it cannot serve, and with 2
+// on wrong flags. Package shim does the work.
+//
+// Build it with -tags grpcnotrace: the pages of gRPC's tracing pull in text/template, whose calls by name
+// keep the linker from dropping methods that nobody uses, 5 MB of them.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/domainpatch/domainpatch/shim"
+)
+
+func main() {
+	opts, err := parse(os.Args[1:], os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "domainpatch:", err)
+		os.Exit(2)
+	}
+	opts.Container = os.Getenv("CONTAINER_NAME")
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: opts.level}))
+	if err := run(opts.Config, log); err != nil {
+		log.Error("domainpatch: cannot serve", "error", err.Error())
+		os.Exit(1)
+	}
+}
+
+func run(cfg shim.Config, log *slog.Logger) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	server, err := shim.Listen(cfg, log)
+	if err != nil {
+		return err
+	}
+	return server.Serve(ctx)
+}

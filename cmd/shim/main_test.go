@@ -1,0 +1,200 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/domainpatch/domainpatch/shim"
+	"github.com/domainpatch/domainpatch/shim/proto/info"
+	"github.com/domainpatch/domainpatch/shim/proto/v1alpha3"
+)
+
+// TestMain lets the test binary stand in for the program.
+func TestMain(m *testing.M) {
+	if os.Getenv("SHIM_TEST_RUN") == "1" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func TestParse(t *testing.T) {
+	sum := strings.Repeat("0a", 32)
+	cases := map[string]struct {
+		reason string
+		args   string
+		want   options
+		err    string
+	}{
+		"Least": {"what KubeVirt's own shim asks for", "--version v1alpha2", options{Config: shim.Config{
+			Version: "v1alpha2", Bundle: "/usr/bin/onDefineDomain", SocketDir: "/var/run/kubevirt-hooks"}}, ""},
+		"Rendered": {"what the operator renders",
+			"--version v1alpha3 --bundle /usr/bin/onDefineDomain --sha256 " + sum + " --hooks OnDefineDomain,PreCloudInitIso",
+			options{Config: shim.Config{Version: "v1alpha3", Bundle: "/usr/bin/onDefineDomain", SHA256: sum, CloudInit: true,
+				SocketDir: "/var/run/kubevirt-hooks"}}, ""},
+		"All": {"every flag", "--version=v1alpha1 --bundle=b --hooks=OnDefineDomain --socket-dir=d --log-level=debug",
+			options{Config: shim.Config{Version: "v1alpha1", Bundle: "b", SocketDir: "d"}, level: slog.LevelDebug}, ""},
+		"NoVersion":   {"nothing to offer", "", options{}, "--version is missing"},
+		"BadVersion":  {"nothing to offer", "--version v2", options{}, `"v2"`},
+		"Positional":  {"a flag without its dashes is no wish", "--version v1alpha3 bundle", options{}, `"bundle"`},
+		"UnknownFlag": {"a typo is no wish", "--version v1alpha3 --bundel x", options{}, "bundel"},
+		"AllowExec":   {"scripts are not run", "--version v1alpha3 --allow-exec", options{}, "allow-exec"},
+		"BadSum":      {"a typo must not look like tampering", "--version v1alpha3 --sha256 12", options{}, "SHA-256"},
+		"BadLevel":    {"no such level", "--version v1alpha3 --log-level loud", options{}, "loud"},
+		"UnknownHook": {"no such hook", "--version v1alpha3 --hooks OnDefineDomain,Shutdown", options{}, `"Shutdown"`},
+		"NoHook":      {"a VM would start unpatched", "--version v1alpha3 --hooks=", options{}, "unknown hook"},
+		"NoDomain":    {"nobody would notice that the cloud-init hook was taken", "--version v1alpha3 --hooks PreCloudInitIso", options{}, "OnDefineDomain is missing"},
+		"Twice":       {"a slip", "--version v1alpha3 --hooks OnDefineDomain,OnDefineDomain", options{}, "twice"},
+		"OldCloud":    {"v1alpha1 has no such hook", "--version v1alpha1 --hooks OnDefineDomain,PreCloudInitIso", options{}, "v1alpha2 or later"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := parse(strings.Fields(tc.args), &bytes.Buffer{})
+			if tc.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.err) {
+					t.Errorf("parse: %v, want an error with %q: %s", err, tc.err, tc.reason)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatalf("parse: %v: %s", err, tc.reason)
+			}
+			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(options{})); diff != "" {
+				t.Errorf("options, %s (-want +got):\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	var out bytes.Buffer
+	if _, err := parse([]string{"-h"}, &out); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("parse: %v, want flag.ErrHelp", err)
+	}
+	for _, name := range []string{"-version", "-bundle", "-sha256", "-hooks", "-socket-dir", "-log-level"} {
+		if !strings.Contains(out.String(), "  "+name+" ") {
+			t.Errorf("the usage lacks %s:\n%s", name, out.String())
+		}
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		args   []string
+		want   int
+		stderr string
+	}{
+		"Help":     {"help was asked for", []string{"--help"}, 0, "Usage of shim"},
+		"Flags":    {"wrong flags", []string{"--version", "v9"}, 2, "domainpatch: unknown version"},
+		"NoSocket": {"there is nowhere to listen", []string{"--version", "v1alpha3", "--socket-dir", "/nonexistent"}, 1, "--socket-dir"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			cmd, stderr := command(t, tc.args...)
+			err := cmd.Run()
+			if code := cmd.ProcessState.ExitCode(); code != tc.want {
+				t.Errorf("exit code %d (%v), want %d: %s", code, err, tc.want, tc.reason)
+			}
+			if !strings.Contains(stderr.String(), tc.stderr) {
+				t.Errorf("stderr lacks %q:\n%s", tc.stderr, stderr)
+			}
+		})
+	}
+}
+
+func TestEnds(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		end    func(t *testing.T, process *os.Process, conn *grpc.ClientConn)
+	}{
+		"SIGTERM": {"the pod ends", func(t *testing.T, process *os.Process, _ *grpc.ClientConn) { send(t, process, syscall.SIGTERM) }},
+		"SIGINT":  {"a person ends it", func(t *testing.T, process *os.Process, _ *grpc.ClientConn) { send(t, process, syscall.SIGINT) }},
+		"Shutdown": {"the VM is gone", func(t *testing.T, _ *os.Process, conn *grpc.ClientConn) {
+			if _, err := v1alpha3.NewCallbacksClient(conn).Shutdown(t.Context(), &v1alpha3.ShutdownParams{}); err != nil {
+				t.Errorf("Shutdown: %v", err)
+			}
+		}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			dir, err := os.MkdirTemp("", "shim")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.RemoveAll(dir) })
+			cmd, stderr := command(t, "--version", "v1alpha3", "--bundle", filepath.Join(dir, "none"), "--socket-dir", dir)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			conn := connect(t, filepath.Join(dir, "domainpatch-hook-sidecar-3.sock"))
+			started := time.Now()
+			tc.end(t, cmd.Process, conn)
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("the program ended with %v, want 0: %s\n%s", err, tc.reason, stderr)
+			}
+			if took := time.Since(started); took > 5*time.Second {
+				t.Errorf("the end took %v", took)
+			}
+		})
+	}
+}
+
+func send(t *testing.T, process *os.Process, signal os.Signal) {
+	t.Helper()
+	if err := process.Signal(signal); err != nil {
+		t.Error(err)
+	}
+}
+
+// command is the program in a process of its own, as the container hook-sidecar-3.
+func command(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "SHIM_TEST_RUN=1", "CONTAINER_NAME=hook-sidecar-3")
+	cmd.Stderr = &stderr
+	return cmd, &stderr
+}
+
+// connect waits for the socket and returns when Info is answered.
+func connect(t *testing.T, path string) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := info.NewInfoClient(conn).Info(t.Context(), &info.InfoParams{}, grpc.WaitForReady(true)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func TestDependencies(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatalf("go list -deps: %v", err)
+	}
+	for path := range strings.Lines(string(out)) {
+		if strings.Contains(path, "k8s.io/") || strings.Contains(path, "kubevirt.io/") {
+			t.Errorf("the shim runs beside every VM and must stay small, but it imports %s", path)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package shim
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/domainpatch/domainpatch/patch"
+	"github.com/domainpatch/domainpatch/shim/proto/v1alpha3"
+)
+
+const withPlaceholder = `<domain><devices><interface type="ethernet"><alias name="placeholder-0"></alias></interface></devices></domain>`
+
+// step is one call of an attempts case, and what becomes of it: "first", "repeat of INPUT",
+// "taken" (refused because another sidecar got the cloud-init data), "failed" or "ok" (cloud-init).
+type step struct {
+	cloudInit bool
+	in        string
+	fail      bool
+	want      string
+}
+
+// attemptCase is a sequence of calls.
+type attemptCase struct {
+	reason    string
+	subscribe bool // PreCloudInitIso
+	rules     bool // the bundle has cloud-init rules
+	steps     []step
+}
+
+func TestAttempts(t *testing.T) {
+	runAttempts(t, map[string]attemptCase{
+		"FirstOfTheProcess": {
+			reason: "a call is a first call when the process has answered none",
+			steps:  []step{{in: "A", want: "first"}},
+		},
+		"OtherInput": {
+			reason: "an answered call followed by another input is KubeVirt's second pass",
+			steps:  []step{{in: "A", want: "first"}, {in: "B", want: "repeat of A"}},
+		},
+		"ThirdPass": {
+			reason: "the engine wants to know what the first call did, not the second",
+			steps:  []step{{in: "A", want: "first"}, {in: "B", want: "repeat of A"}, {in: "C", want: "repeat of A"}},
+		},
+		"SameInputAsSecondPass": {
+			reason: "only the first input marks a new attempt",
+			steps:  []step{{in: "A", want: "first"}, {in: "B", want: "repeat of A"}, {in: "B", want: "repeat of A"}},
+		},
+		"SameInput": {
+			reason: "the first input again is a new attempt with the same VM, and the passes after it are its own",
+			steps: []step{{in: "A", want: "first"}, {in: "B", want: "repeat of A"}, {in: "A", want: "first"},
+				{in: "B", want: "repeat of A"}},
+		},
+		"AfterFailure": {
+			reason: "a failed call changes nothing: the retry is a first call and fails for the same reason",
+			steps: []step{{in: "A", fail: true, want: "failed"}, {in: "B", fail: true, want: "failed"}, {in: "C", want: "first"},
+				{in: "D", want: "repeat of C"}},
+		},
+		"AfterFailedRepeat": {
+			reason: "KubeVirt starts over after a failure in any pass",
+			steps:  []step{{in: "A", want: "first"}, {in: "B", fail: true, want: "failed"}, {in: "C", want: "first"}},
+		},
+		"Placeholders": {
+			reason: "only the first pass carries placeholder interfaces",
+			steps:  []step{{in: "A", want: "first"}, {in: withPlaceholder, want: "first"}, {in: "B", want: "repeat of " + withPlaceholder}},
+		},
+	})
+}
+
+func TestAttemptsWithCloudInit(t *testing.T) {
+	opened, notOpened := step{cloudInit: true, want: "ok"}, step{cloudInit: true, fail: true, want: "failed"}
+	runAttempts(t, map[string]attemptCase{
+		"CloudInitSince": {
+			reason:    "PreCloudInitIso opens an attempt",
+			subscribe: true,
+			rules:     true,
+			steps: []step{opened, {in: "A", want: "first"}, {in: "B", want: "repeat of A"}, opened,
+				{in: "B", want: "first"}},
+		},
+		"CloudInitTaken": {
+			reason:    "without PreCloudInitIso the cloud-init rules are lost, so the VM must not start",
+			subscribe: true,
+			rules:     true,
+			steps:     []step{{in: "A", want: "taken"}, {in: "A", want: "taken"}},
+		},
+		"CloudInitTakenNeedlessly": {
+			reason:    "who takes the hook does not matter to a bundle without cloud-init rules",
+			subscribe: true,
+			steps:     []step{{in: "A", want: "first"}, {in: "B", want: "repeat of A"}},
+		},
+		"CloudInitNotSubscribed": {
+			reason: "rules that matchConditions leave out of this VM need no hook",
+			rules:  true,
+			steps:  []step{{in: "A", want: "first"}},
+		},
+		"CloudInitKeptAfterFailure": {
+			reason:    "a failed call changes nothing: the cloud-init data of the attempt is still patched",
+			subscribe: true,
+			rules:     true,
+			steps:     []step{opened, {in: "A", fail: true, want: "failed"}, {in: "A", want: "first"}},
+		},
+		"CloudInitFailed": {
+			reason:    "the start must not go on with the cloud-init data of an earlier attempt",
+			subscribe: true,
+			rules:     true,
+			steps:     []step{opened, {in: "A", want: "first"}, notOpened, {in: "A", want: "taken"}, opened, {in: "A", want: "first"}},
+		},
+	})
+}
+
+func runAttempts(t *testing.T, cases map[string]attemptCase) {
+	t.Helper()
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			engine := &recorder{}
+			fake := &fakeEngine{domain: engine.domain, cloudInit: engine.cloudInit, hasCloudInit: tc.rules}
+			client := v1alpha3.NewCallbacksClient(startFake(t, fake, Config{CloudInit: tc.subscribe}))
+			var got, want []string
+			for _, s := range tc.steps {
+				got = append(got, engine.play(t, client, s))
+				want = append(want, s.want)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// recorder is the engine of the attempts cases: it fails on demand and notes how it was called.
+type recorder struct {
+	fail bool
+	seen string
+}
+
+func (r *recorder) domain(_ context.Context, doc, _ []byte, first *patch.Report) ([]byte, *patch.Report, error) {
+	if r.fail {
+		return nil, nil, errors.New("injected")
+	}
+	r.seen = "first"
+	if first != nil {
+		r.seen = "repeat of " + first.Patches[0].Patch
+	}
+	return doc, &patch.Report{Patches: []patch.PatchReport{{Patch: string(doc)}}}, nil
+}
+
+func (r *recorder) cloudInit(_ context.Context, data, _ []byte) ([]byte, *patch.Report, error) {
+	if r.fail {
+		return nil, nil, errors.New("injected")
+	}
+	r.seen = "ok"
+	return data, &patch.Report{}, nil
+}
+
+// play makes the call over the wire and tells what became of it.
+func (r *recorder) play(t *testing.T, client v1alpha3.CallbacksClient, s step) string {
+	t.Helper()
+	r.fail, r.seen = s.fail, ""
+	var err error
+	if s.cloudInit {
+		_, err = client.PreCloudInitIso(soon(t), &v1alpha3.PreCloudInitIsoParams{CloudInitData: []byte(s.in)})
+	} else {
+		_, err = client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte(s.in)})
+	}
+	switch {
+	case err == nil:
+		return r.seen
+	case strings.Contains(err.Error(), errTaken.Error()):
+		return "taken"
+	case strings.Contains(err.Error(), "injected"):
+		return "failed"
+	}
+	return err.Error()
+}
+
+func TestHasPlaceholders(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		doc    string
+		want   bool
+	}{
+		"KubeVirt":    {"as encoding/xml writes it", withPlaceholder, true},
+		"OtherWriter": {"an earlier sidecar may have written the document anew", `<alias   name = 'placeholder-12'/>`, true},
+		"UserAlias":   {"KubeVirt puts ua- before the name of a VM's own interface", `<alias name="ua-placeholder-0"></alias>`, false},
+		"Target":      {"a device name alone is not KubeVirt's mark", `<target dev="placeholder-0"></target>`, false},
+		"NoNumber":    {"KubeVirt numbers them", `<alias name="placeholder-"></alias>`, false},
+		"Longer":      {"the number ends the name", `<alias name="placeholder-0x"></alias>`, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := hasPlaceholders([]byte(tc.doc)); got != tc.want {
+				t.Errorf("hasPlaceholders = %v, want %v: %s", got, tc.want, tc.reason)
+			}
+		})
+	}
+}

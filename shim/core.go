@@ -1,0 +1,200 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package shim
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/domainpatch/domainpatch/patch"
+)
+
+// Names of KubeVirt's hooks, as Info announces them (pkg/hooks/info).
+const (
+	OnDefineDomain  = "OnDefineDomain"
+	PreCloudInitIso = "PreCloudInitIso"
+	Shutdown        = "Shutdown"
+)
+
+// quiet is how long no call must come until memory is given back. The container lives as long as the VM
+// and works for milliseconds, and what a call allocated would stay resident all that time: a large
+// domain leaves 10 MiB. KubeVirt's calls of an attempt come in quicker succession.
+const quiet = time.Second
+
+// Engine applies a bundle; *patch.Program is one. See there for what the calls mean.
+type Engine interface {
+	Domain(ctx context.Context, doc, vmi []byte, first *patch.Report) ([]byte, *patch.Report, error)
+	CloudInit(ctx context.Context, data, vmi []byte) ([]byte, *patch.Report, error)
+	HasCloudInit() bool
+}
+
+// Core answers hook calls, one at a time, whatever protocol brought them. It is what a transport
+// adapts. Errors of its calls are *Error.
+type Core struct {
+	engine    Engine
+	cloudInit bool // PreCloudInitIso is subscribed
+	log       *slog.Logger
+
+	turn    chan struct{} // a mutex whose waiters heed their context
+	attempt attempt       // guarded by turn
+	tidy    *time.Timer   // gives memory back when no call came for a while
+
+	ended chan struct{}
+	end   func()
+}
+
+// NewCore makes a core for one VM. CloudInit says that PreCloudInitIso was announced to KubeVirt.
+func NewCore(engine Engine, cloudInit bool, log *slog.Logger) *Core {
+	ended := make(chan struct{})
+	return &Core{
+		engine:    engine,
+		cloudInit: cloudInit,
+		log:       log,
+		turn:      make(chan struct{}, 1),
+		tidy:      time.AfterFunc(quiet, debug.FreeOSMemory),
+		ended:     ended,
+		end:       sync.OnceFunc(func() { close(ended) }),
+	}
+}
+
+// OnDefineDomain gives the domain XML to define in place of doc. The VMI is JSON.
+func (c *Core) OnDefineDomain(ctx context.Context, doc, vmi []byte) ([]byte, error) {
+	return c.answer(ctx, &call{hook: OnDefineDomain, in: doc, vmi: vmi, run: c.define, unpatched: doc})
+}
+
+// PreCloudInitIso gives the CloudInitData to use in place of data; both are JSON, as is the VMI.
+func (c *Core) PreCloudInitIso(ctx context.Context, data, vmi []byte) ([]byte, error) {
+	return c.answer(ctx, &call{hook: PreCloudInitIso, in: data, vmi: vmi, run: c.initCloud, unpatched: unpatchedCloudInit(data)})
+}
+
+// Shutdown says that no more calls will come. It may be called more than once.
+func (c *Core) Shutdown() { c.end() }
+
+// Ended is closed by Shutdown.
+func (c *Core) Ended() <-chan struct{} { return c.ended }
+
+// call is one hook call on its way through the core.
+type call struct {
+	hook      string
+	in, vmi   []byte
+	run       func(context.Context, *call) error
+	unpatched []byte // the answer of a migration target in case of an error
+
+	repeat bool
+	out    []byte
+	report *patch.Report
+}
+
+func (c *Core) answer(ctx context.Context, k *call) ([]byte, error) {
+	select {
+	case c.turn <- struct{}{}:
+	case <-ctx.Done():
+		err := fmt.Errorf("the caller gave up waiting for another call: %w", ctx.Err())
+		c.record(ctx, k, 0, err, false)
+		return nil, &Error{Reason: err}
+	}
+	defer func() {
+		<-c.turn
+		c.tidy.Reset(quiet)
+	}()
+	started := time.Now()
+	err := c.guard(ctx, k)
+	tolerated := err != nil && isMigrationTarget(k.vmi)
+	if tolerated {
+		k.out = k.unpatched
+	}
+	c.record(ctx, k, time.Since(started), err, tolerated)
+	if err != nil && !tolerated {
+		return nil, &Error{Reason: err}
+	}
+	return k.out, nil
+}
+
+// guard runs the call and turns a panic into an error, so that KubeVirt and the user learn of it
+// and the next call finds a server. What the panic says may quote the document, so only a
+// runtime error's text is logged.
+func (c *Core) guard(ctx context.Context, k *call) (err error) {
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		text := fmt.Sprintf("%T", cause)
+		if known, ok := cause.(runtime.Error); ok {
+			text = known.Error()
+		}
+		c.log.Error("panic", "hook", k.hook, "cause", text, "stack", string(debug.Stack()))
+		err = errPanic
+	}()
+	return k.run(ctx, k)
+}
+
+func (c *Core) define(ctx context.Context, k *call) error {
+	first := c.attempt.begin(k.in)
+	k.repeat = first != nil
+	// Without a cloud-init rule nothing is lost. The sidecar that KubeVirt picked stays the same as long
+	// as the launcher lives, and ours in its pod: who got the call of one attempt gets that of all.
+	if c.cloudInit && !c.attempt.cloudInit && c.engine.HasCloudInit() {
+		return errTaken
+	}
+	out, report, err := c.engine.Domain(ctx, k.in, k.vmi, first)
+	k.report = report
+	if err == nil {
+		err = ctx.Err() // nobody reads the answer, so it is none
+	}
+	if err != nil {
+		return err
+	}
+	c.attempt.succeed(k.in, first, report)
+	k.out = out
+	return nil
+}
+
+// initCloud opens an attempt: KubeVirt calls PreCloudInitIso (preStartHook in virtwrap/manager.go)
+// before the first OnDefineDomain of every attempt. A failure leaves an attempt that must not go on.
+func (c *Core) initCloud(ctx context.Context, k *call) error {
+	c.attempt = attempt{}
+	out, report, err := c.engine.CloudInit(ctx, k.in, k.vmi)
+	k.report = report
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return err
+	}
+	c.attempt.cloudInit = true
+	k.out = out
+	return nil
+}
+
+// record writes the call's line. Documents and the VMI never get into the log: they hold passwords.
+func (c *Core) record(ctx context.Context, k *call, took time.Duration, err error, tolerated bool) {
+	level, outcome := slog.LevelInfo, "answered"
+	switch {
+	case tolerated:
+		level, outcome = slog.LevelWarn, "failed on a migration target: KubeVirt discards the result, the input was returned"
+	case err != nil:
+		level, outcome = slog.LevelError, "failed"
+	}
+	attrs := []any{
+		"hook", k.hook,
+		"durationMs", float64(took.Microseconds()) / 1000,
+		"inBytes", len(k.in),
+		"vmiBytes", len(k.vmi),
+		"outBytes", len(k.out),
+		"repeat", k.repeat,
+	}
+	if k.report != nil {
+		attrs = append(attrs, "changed", k.report.Changed(), "report", k.report)
+	}
+	if err != nil {
+		attrs = append(attrs, "error", err.Error())
+	}
+	c.log.Log(ctx, level, outcome, attrs...)
+}

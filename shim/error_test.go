@@ -1,0 +1,47 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package shim
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"google.golang.org/grpc/status"
+)
+
+func discard() *slog.Logger { return slog.New(slog.NewJSONHandler(io.Discard, nil)) }
+
+func TestErrorLine(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		text   string
+		want   string
+	}{
+		"Plain":   {"nothing to change", "a: b", "a: b"},
+		"Lines":   {"a condition is one line", "a\n  | b\r\n  | c\n", "a | b | c"},
+		"Control": {"foreign text does not steer a terminal", "a\x1b[31mb\u0085c", "a [31mb c"},
+		"Blanks":  {"blanks in a path mean something", "//a[.='x  y']", "//a[.='x  y']"},
+		"NotUTF8": {"gRPC refuses it", "a\xffb", "a?b"},
+		"Long":    {"an event holds 1024 bytes", strings.Repeat("ä", 1000), strings.Repeat("ä", maxReason/2) + "..."},
+		"Odd":     {"no half character at the cut", "a" + strings.Repeat("ä", 1000), "a" + strings.Repeat("ä", maxReason/2-1) + "..."},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			err := &Error{Reason: errors.New(tc.text)}
+			if want := "domainpatch: " + tc.want + remedy; err.Error() != want {
+				t.Errorf("Error = %q, want %q: %s", err.Error(), want, tc.reason)
+			}
+			if got := status.Convert(err).Message(); got != err.Error() {
+				t.Errorf("gRPC sends %q, not the line", got)
+			}
+			if len(err.Error()) > 800 || !utf8.ValidString(err.Error()) {
+				t.Errorf("not fit for an event: %d bytes", len(err.Error()))
+			}
+		})
+	}
+}

@@ -1,0 +1,132 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package shim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"regexp"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/domainpatch/domainpatch/shim/proto/info"
+)
+
+const (
+	// maxMessage bounds what one call carries, in bytes. The engine has narrower limits for each document
+	// and says so in our words, which gRPC does not, so this one only stops the absurd: KubeVirt
+	// sends the VMI (etcd holds 1.5 MiB) and the cloud-init data twice (two Secrets of 1 MiB).
+	maxMessage = 8 << 20
+	// patience is how long calls in flight may take to end when the server is told to.
+	patience = 500 * time.Millisecond
+)
+
+// Config says what to serve and where.
+type Config struct {
+	// Version is the one version of the hook protocol to serve: v1alpha1, v1alpha2 or v1alpha3.
+	Version string
+	// Bundle is the file of the bundle.
+	Bundle string
+	// SHA256 is the bundle's expected hash in 64 lower-case hexadecimal digits; empty: any.
+	SHA256 string
+	// CloudInit announces PreCloudInitIso beside OnDefineDomain. Version v1alpha1 does not have it.
+	CloudInit bool
+	// SocketDir is where virt-launcher looks for the socket.
+	SocketDir string
+	// Container makes the socket's name unique in the pod: KubeVirt's CONTAINER_NAME.
+	Container string
+}
+
+var hexSum = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// Validate reports what of the configuration can never work. It reads no file.
+func (c Config) Validate() error {
+	v, err := versionNamed(c.Version)
+	if err != nil {
+		return err
+	}
+	if c.CloudInit && !v.has(PreCloudInitIso) {
+		return fmt.Errorf("version %s of the hook protocol has no %s: use v1alpha2 or later", v.name, PreCloudInitIso)
+	}
+	if c.SHA256 != "" && !hexSum.MatchString(c.SHA256) {
+		return fmt.Errorf("%q is not a SHA-256: want 64 lower-case hexadecimal digits", c.SHA256)
+	}
+	return nil
+}
+
+// Server is a core on a socket.
+type Server struct {
+	core     *Core
+	grpc     *grpc.Server
+	listener net.Listener
+	path     string
+	log      *slog.Logger
+}
+
+// Listen reads and compiles the bundle and then opens the socket. A bundle that cannot be used is no
+// error here: see the package comment. Nothing answers before Serve, but connections wait.
+func Listen(cfg Config, log *slog.Logger) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	engine, sum, err := load(cfg.Bundle, cfg.SHA256)
+	log = log.With("bundle", sum)
+	if err != nil {
+		log.Error("the bundle cannot be used, every hook call will fail", "error", err.Error())
+		engine = unusable{reason: err}
+	}
+	return listenWith(engine, cfg, log)
+}
+
+// listenWith is Listen with a given engine. The configuration is valid.
+func listenWith(engine Engine, cfg Config, log *slog.Logger) (*Server, error) {
+	v, err := versionNamed(cfg.Version)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		core: NewCore(engine, cfg.CloudInit, log),
+		grpc: grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage)),
+		log:  log,
+	}
+	info.RegisterInfoServer(s.grpc, infoServer{answer: v.announcement(cfg.CloudInit)})
+	v.register(s.grpc, s.core)
+	if s.listener, s.path, err = listen(cfg.SocketDir, socketName(cfg.Container)); err != nil {
+		return nil, err
+	}
+	log.Info("listening", "socket", s.path, "version", cfg.Version, "cloudInit", cfg.CloudInit)
+	return s, nil
+}
+
+// Path is the path of the socket.
+func (s *Server) Path() string { return s.path }
+
+// Serve answers until Shutdown is called or ctx is done, and returns nil then, at most a second later.
+func (s *Server) Serve(ctx context.Context) error {
+	defer os.Remove(s.path) // the directory goes with the pod
+	failed := make(chan error, 1)
+	go func() { failed <- s.grpc.Serve(s.listener) }()
+	select {
+	case <-s.core.Ended():
+		s.log.Info("ending", "reason", "Shutdown was called")
+	case <-ctx.Done():
+		s.log.Info("ending", "reason", context.Cause(ctx).Error())
+	case err := <-failed:
+		return fmt.Errorf("cannot serve on %s: %w", s.path, errors.Join(err, s.listener.Close()))
+	}
+	s.stop()
+	return nil
+}
+
+// stop lets calls in flight, Shutdown among them, answer first.
+func (s *Server) stop() {
+	timer := time.AfterFunc(patience, s.grpc.Stop)
+	defer timer.Stop()
+	s.grpc.GracefulStop()
+}
