@@ -1,0 +1,104 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"golang.org/x/term"
+
+	"github.com/domainpatch/domainpatch/patch"
+)
+
+// printReport tells what every rule did, one line each.
+func printReport(w io.Writer, hook string, report *patch.Report) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, p := range report.Patches {
+		fmt.Fprintf(table, "%s: %s: %s\n", hook, p.Patch, withReason(p.Outcome, p.Reason))
+		for _, r := range p.Rules {
+			name := r.Op
+			if r.Name != "" {
+				name += " (" + r.Name + ")"
+			}
+			fmt.Fprintf(table, "  %s\t%s\t%s\tmatched %d, changed %d\n", r.Field, name, withReason(r.Outcome, r.Reason), r.Matched, r.Changed)
+		}
+	}
+	table.Flush()
+}
+
+func withReason(o patch.Outcome, reason string) string {
+	if reason == "" {
+		return string(o)
+	}
+	return string(o) + ": " + reason
+}
+
+func (r *result) print(s streams, asDiff bool) error {
+	if !asDiff {
+		_, err := s.out.Write(r.after)
+		return err
+	}
+	text := diff.Diff(r.file, readable(r.kind, r.before), r.file+" (patched)", readable(r.kind, r.after))
+	if isTerminal(s.out) {
+		text = colour(text)
+	}
+	_, err := s.out.Write(text)
+	return err
+}
+
+// readable shows CloudInitData as the documents that it holds, so that a diff has lines.
+func readable(kind string, data []byte) []byte {
+	var members struct {
+		UserData, NetworkData                string
+		NoCloudMetaData, ConfigDriveMetaData json.RawMessage
+	}
+	if kind != "cloud-init" || json.Unmarshal(data, &members) != nil {
+		return append(bytes.TrimSuffix(data, []byte("\n")), '\n')
+	}
+	var out bytes.Buffer
+	for _, part := range []struct{ name, text string }{
+		{"userData", members.UserData}, {"networkData", members.NetworkData},
+		{"metaData", indented(members.NoCloudMetaData)}, {"metaData", indented(members.ConfigDriveMetaData)},
+	} {
+		if part.text != "" {
+			fmt.Fprintf(&out, "--- %s ---\n%s\n", part.name, part.text)
+		}
+	}
+	return out.Bytes()
+}
+
+func indented(object json.RawMessage) string {
+	var out bytes.Buffer
+	if len(object) == 0 || string(object) == "null" || json.Indent(&out, object, "", "  ") != nil {
+		return ""
+	}
+	return out.String()
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == ""
+}
+
+// colour paints the lines of a unified diff as git does.
+func colour(text []byte) []byte {
+	var out bytes.Buffer
+	for line := range bytes.Lines(text) {
+		paint := map[byte]string{'+': "\x1b[32m", '-': "\x1b[31m", '@': "\x1b[36m"}[line[0]]
+		if paint == "" {
+			out.Write(line)
+			continue
+		}
+		out.WriteString(paint)
+		out.Write(bytes.TrimSuffix(line, []byte("\n")))
+		out.WriteString("\x1b[0m\n")
+	}
+	return out.Bytes()
+}

@@ -1,0 +1,179 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/domainpatch/domainpatch/controllers/offline"
+	"github.com/domainpatch/domainpatch/patch"
+)
+
+const renderExample = `  # The domain XML that a VM gets
+  kubectl domainpatch render -f patches/ --vmi vmi.yaml --domain domain.xml
+
+  # Only what changes, of the domain and of the cloud-init data
+  kubectl domainpatch render -f patches/ --vmi vm.yaml --domain domain.xml --cloud-init data.json --diff
+
+  # The domain of a VM that runs, patched by a file that is not in the cluster yet
+  kubectl exec virt-launcher-vm-abcde -- virsh dumpxml 1 | kubectl domainpatch render -f patch.yaml --domain -`
+
+// renderOptions are the flags of render.
+type renderOptions struct {
+	files     []string
+	vmi       string
+	domain    string
+	cloudInit string
+	all       bool
+	diff      bool
+	repeat    bool
+}
+
+func newRender(s streams) *cobra.Command {
+	o := &renderOptions{}
+	c := &cobra.Command{
+		Use:   "render -f PATCHES [--vmi FILE] [--domain FILE|-] [--cloud-init FILE|-]",
+		Short: "Run the hooks on files: patched document on stdout, report on stderr",
+		Long: `Run the hooks on files, with the code that the webhook and the shim run.
+
+The patched document goes to stdout and a report on every rule to stderr. Patches that
+do not bind to the VMI (by a reference in its labels, or by the patch's selector) are
+left out unless --all is given; without --vmi all apply.`,
+		Example: renderExample,
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return usageError{err}
+			}
+			return o.run(c.Context(), s)
+		},
+	}
+	f := c.Flags()
+	f.StringSliceVarP(&o.files, "filename", "f", nil, "file or folder with DomainPatches; - for stdin; may be repeated")
+	f.StringVar(&o.vmi, "vmi", "", "VirtualMachineInstance or VirtualMachine, YAML or JSON; - for stdin")
+	f.StringVar(&o.domain, "domain", "", "libvirt domain XML to patch; - for stdin")
+	f.StringVar(&o.cloudInit, "cloud-init", "", "KubeVirt's CloudInitData, JSON, to patch; - for stdin")
+	f.BoolVar(&o.all, "all", false, "apply every patch, also those that do not bind to the VMI")
+	f.BoolVar(&o.diff, "diff", false, "print a unified diff instead of the patched document")
+	f.BoolVar(&o.repeat, "repeat", false, "run the domain hook a second time on its result, as KubeVirt does")
+	return c
+}
+
+func (o *renderOptions) validate() error {
+	stdin := 0
+	for _, name := range append([]string{o.vmi, o.domain, o.cloudInit}, o.files...) {
+		if name == offline.Stdin {
+			stdin++
+		}
+	}
+	switch {
+	case len(o.files) == 0:
+		return errors.New("--filename (-f) is missing: name a file or folder with DomainPatches")
+	case o.domain == "" && o.cloudInit == "":
+		return errors.New("give --domain or --cloud-init: the document to patch")
+	case o.domain != "" && o.cloudInit != "" && !o.diff:
+		return errors.New("--domain and --cloud-init together need --diff: stdout holds one document")
+	case stdin > 1:
+		return errors.New("only one flag can read from stdin (-)")
+	}
+	return nil
+}
+
+// run prints nothing to stdout before all has succeeded.
+func (o *renderOptions) run(ctx context.Context, s streams) error {
+	files := offline.Files{Stdin: s.in}
+	program, err := o.compile(ctx, files, s)
+	if err != nil {
+		return err
+	}
+	var results []result
+	if o.domain != "" {
+		results, err = o.apply(files, s, results, "domain", o.domain, func(in []byte) ([]byte, *patch.Report, error) {
+			return program.Domain(ctx, in, o.repeat)
+		})
+	}
+	if err == nil && o.cloudInit != "" {
+		results, err = o.apply(files, s, results, "cloud-init", o.cloudInit, func(in []byte) ([]byte, *patch.Report, error) {
+			return program.CloudInit(ctx, in)
+		})
+	}
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		if err := r.print(s, o.diff); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *renderOptions) compile(ctx context.Context, files offline.Files, s streams) (*offline.Program, error) {
+	patches, skipped, err := files.Patches(o.files)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range skipped {
+		fmt.Fprintf(s.err, "note: %s is no DomainPatch and was passed over\n", other)
+	}
+	if len(patches) == 0 {
+		return nil, fmt.Errorf("no DomainPatch in %v", o.files)
+	}
+	var vmi *offline.VMI
+	if o.vmi != "" {
+		data, err := files.Read(o.vmi)
+		if err == nil {
+			vmi, err = offline.ParseVMI(data)
+		}
+		if err != nil {
+			return nil, inFile(o.vmi, err)
+		}
+	}
+	program, err := offline.Compile(ctx, patches, vmi, o.all)
+	if err != nil {
+		return nil, err
+	}
+	for _, left := range program.LeftOut {
+		fmt.Fprintf(s.err, "note: left out: %v\n", left.Reason)
+	}
+	if !program.Applies() {
+		fmt.Fprintf(s.err, "note: none of the %d patches binds to the VMI; --all applies them all the same\n", len(patches))
+	}
+	return program, nil
+}
+
+// result is one patched document.
+type result struct {
+	kind, file    string
+	before, after []byte
+}
+
+func (o *renderOptions) apply(files offline.Files, s streams, results []result, kind, name string,
+	hook func([]byte) ([]byte, *patch.Report, error),
+) ([]result, error) {
+	before, err := files.Read(name)
+	if err != nil {
+		return nil, err
+	}
+	after, report, err := hook(before)
+	if report != nil {
+		printReport(s.err, kind, report)
+	}
+	if err != nil {
+		return nil, inFile(name, err)
+	}
+	return append(results, result{kind, name, before, after}), nil
+}
+
+// inFile names the file that an error is about.
+func inFile(name string, err error) error {
+	if name == offline.Stdin {
+		name = "stdin"
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}

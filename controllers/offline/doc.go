@@ -1,0 +1,10 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package offline runs the hooks on files: it reads patches and a VMI as users write
+// them, binds and renders them with the code of the webhooks, and applies the bundle
+// with the code of the shim. What it shows is what the VM gets.
+//
+// It needs no cluster and writes nothing. The command line tool and the tests of the
+// samples are its users.
+package offline

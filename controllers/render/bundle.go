@@ -1,0 +1,127 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package render
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/patch/bundle"
+)
+
+// reasonsShown is how many compile errors a refusal repeats; the patch's status has all.
+const reasonsShown = 3
+
+// Bundle is what applies to one VMI.
+type Bundle struct {
+	// JSON is the encoded bundle, and SHA256 its hash in 64 hex digits. Both are empty
+	// where no patch applies.
+	JSON   []byte
+	SHA256 string
+	// CloudInit tells that the hook PreCloudInitIso has something to do.
+	CloudInit bool
+	// LeftOut are the bound patches that do not apply and whose failurePolicy is Ignore.
+	LeftOut []LeftOut
+}
+
+// LeftOut is a patch that binds a VMI and that the VMI starts without.
+type LeftOut struct {
+	Patch  *v1alpha1.DomainPatch
+	Reason error // names the patch
+}
+
+// Render selects the patches that apply to a VMI and builds their bundle. See Bindings and Build.
+func Render(ctx context.Context, vmi VMI, namespace string, patches []v1alpha1.DomainPatch, compile CompileFunc) (*Bundle, error) {
+	bindings, err := Bindings(vmi.Labels, namespace, patches)
+	if err != nil {
+		return nil, err
+	}
+	return Build(ctx, vmi, bindings, compile)
+}
+
+// Build makes the bundle of the patches that bind a VMI. Those that cannot apply to it
+// (see obstacle) are left out under failurePolicy Ignore, and refuse the VMI under Fail.
+// The error joins all such refusals; it is also for a bundle over its limits.
+func Build(ctx context.Context, vmi VMI, bindings []Binding, compile CompileFunc) (*Bundle, error) {
+	out := &Bundle{}
+	wire := bundle.Bundle{FormatVersion: bundle.FormatVersion}
+	var errs []error
+	for _, b := range bindings {
+		reason, refuse := b.obstacle(ctx, vmi, compile)
+		switch {
+		case reason == nil:
+			wire.Patches = append(wire.Patches, Patch(b.Patch))
+			out.CloudInit = out.CloudInit || vmi.CloudInit && len(b.Patch.Spec.CloudInit) > 0
+		case refuse:
+			errs = append(errs, reason)
+		default:
+			out.LeftOut = append(out.LeftOut, LeftOut{Patch: b.Patch, Reason: reason})
+		}
+	}
+	if err := errors.Join(errs...); err != nil || len(wire.Patches) == 0 {
+		return out, err
+	}
+	var err error
+	if out.JSON, err = bundle.Encode(&wire); err != nil {
+		return nil, err
+	}
+	out.SHA256 = bundle.Sum(out.JSON)
+	return out, nil
+}
+
+// obstacle tells why a bound patch cannot apply to a VMI, if so, and whether that refuses the VMI.
+func (b Binding) obstacle(ctx context.Context, vmi VMI, compile CompileFunc) (reason error, refuse bool) {
+	fails := b.Patch.Spec.FailurePolicy != v1alpha1.FailurePolicyIgnore
+	program, err := compile(b.Patch)
+	if err != nil {
+		return fmt.Errorf("%s is not accepted: %s", id(b.Patch), Reasons(err, reasonsShown)), fails || b.Demanded
+	}
+	if vmi.CloudInit || !program.HasCloudInit() {
+		return nil, false
+	}
+	matching, err := program.Matching(ctx, vmi.JSON)
+	switch {
+	case ctx.Err() != nil: // no finding about the patch
+		return ctx.Err(), true
+	case err != nil:
+		return fmt.Errorf("%s cannot apply: %s", id(b.Patch), Reasons(err, reasonsShown)), fails
+	case matching[0]:
+		return fmt.Errorf("%s cannot apply: spec.cloudInit: the VMI has no volume of kind cloudInitNoCloud or cloudInitConfigDrive: "+
+			"add one, or leave such VMs out by matchConditions", id(b.Patch)), fails
+	}
+	return nil, false // the shim skips the patch
+}
+
+// Applies tells whether any patch applies.
+func (b *Bundle) Applies() bool { return b.SHA256 != "" }
+
+// Name is the name of the bundle's ConfigMap.
+func (b *Bundle) Name() string {
+	return v1alpha1.BundleConfigMapPrefix + b.id()
+}
+
+func (b *Bundle) id() string { return b.SHA256[:v1alpha1.BundleIDLength] }
+
+// ConfigMap holds the bundle in a namespace. Call it only where a patch applies.
+func (b *Bundle) ConfigMap(namespace string) *corev1.ConfigMap {
+	immutable := true
+	return &corev1.ConfigMap{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace,
+			Name:      b.Name(),
+			Labels: map[string]string{
+				v1alpha1.ManagedByLabel: v1alpha1.ManagedByValue,
+				v1alpha1.BundleIDLabel:  b.id(),
+			},
+		},
+		Immutable: &immutable,
+		Data:      map[string]string{v1alpha1.BundleKey: string(b.JSON)},
+	}
+}

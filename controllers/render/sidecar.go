@@ -1,0 +1,170 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package render
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
+)
+
+// Names that the shim and KubeVirt's hook protocol use.
+const (
+	shimVersion         = "v1alpha3" // of the hook protocol: the first with Shutdown, without which the sidecar blocks migrations
+	hookOnDefineDomain  = "OnDefineDomain"
+	hookPreCloudInitIso = "PreCloudInitIso"
+)
+
+// Image is the shim's image, as it stands in entries of ours.
+type Image struct {
+	Name       string
+	PullPolicy string // Always, IfNotPresent, Never, or empty for Kubernetes' choice
+}
+
+// Entry is the entry of the hookSidecars annotation that applies the bundle. Call it only
+// where a patch applies.
+func (b *Bundle) Entry(image Image) v1alpha1.HookSidecar {
+	hooks := hookOnDefineDomain
+	if b.CloudInit {
+		hooks += "," + hookPreCloudInitIso
+	}
+	return v1alpha1.HookSidecar{
+		Image:           image.Name,
+		ImagePullPolicy: image.PullPolicy,
+		Args: []string{"--version", shimVersion, v1alpha1.BundleArg, v1alpha1.HookPathOnDefineDomain,
+			v1alpha1.SHA256Arg, b.SHA256, "--hooks", hooks},
+		ConfigMap: &v1alpha1.HookSidecarConfigMap{
+			Name: b.Name(), Key: v1alpha1.BundleKey, HookPath: v1alpha1.HookPathOnDefineDomain},
+	}
+}
+
+// Annotations gives the annotations that a VMI with these needs for the bundle, without
+// the others that it has; none where no patch applies. Entries of others stay in place,
+// before ours. It is idempotent.
+//
+// It replaces an entry of ours whose hash is the VMI's bundle annotation, for that one
+// comes from an earlier call on this VMI, or on one that it was copied from. Any other
+// entry of ours that is not what binds is an error, as is a malformed annotation.
+func (b *Bundle) Annotations(existing map[string]string, image Image) (map[string]string, error) {
+	if !b.Applies() {
+		return nil, b.Verify(existing, image)
+	}
+	list, err := v1alpha1.ParseHookSidecars(existing[v1alpha1.HookSidecarsAnnotation])
+	if err != nil {
+		return nil, err
+	}
+	ours, err := entriesOfOurs(list)
+	if err != nil {
+		return nil, err
+	}
+	want, marked := b.Entry(image), existing[v1alpha1.BundleAnnotation]
+	for i := len(ours) - 1; i >= 0; i-- {
+		entry := ours[i]
+		if (entry.sha256 != marked || marked == "") && !entry.appliesLike(want) {
+			return nil, b.stale(entry)
+		}
+		list.Remove(entry.index)
+	}
+	if err := list.Append(want); err != nil {
+		return nil, err
+	}
+	text, err := list.Encode()
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{v1alpha1.HookSidecarsAnnotation: text, v1alpha1.BundleAnnotation: b.SHA256}, nil
+}
+
+// Verify checks that a VMI with these annotations gets the bundle and nothing else of
+// ours. The tag of the image and its pull policy may differ, since an upgrade changes
+// them. Where no patch applies, an annotation that does not parse is let pass: it is not
+// ours, and what KubeVirt makes of it is KubeVirt's business.
+func (b *Bundle) Verify(annotations map[string]string, image Image) error {
+	list, err := v1alpha1.ParseHookSidecars(annotations[v1alpha1.HookSidecarsAnnotation])
+	var ours []ownEntry
+	if err == nil {
+		ours, err = entriesOfOurs(list)
+	}
+	if err != nil && b.Applies() {
+		return err
+	}
+	marked, isMarked := annotations[v1alpha1.BundleAnnotation]
+	switch {
+	case !b.Applies() && len(ours) > 0:
+		return b.stale(ours[0])
+	case !b.Applies() && isMarked:
+		return fmt.Errorf("annotation %s is %q, but no patch binds: remove the annotation from the VM template", v1alpha1.BundleAnnotation, marked)
+	case !b.Applies():
+		return nil
+	case len(ours) == 0:
+		return fmt.Errorf("annotation %s has no entry that applies bundle %s, which binds: create the VMI again, or look for a webhook that removes the entry",
+			v1alpha1.HookSidecarsAnnotation, b.SHA256)
+	case len(ours) > 1:
+		return fmt.Errorf("annotation %s has %d entries of DomainPatch instead of one: remove them from the VM template",
+			v1alpha1.HookSidecarsAnnotation, len(ours))
+	case !ours[0].appliesLike(b.Entry(image)):
+		return b.stale(ours[0])
+	case marked != b.SHA256:
+		return fmt.Errorf("annotation %s is %q instead of %s, the bundle that binds: create the VMI again, or look for a webhook that changes it",
+			v1alpha1.BundleAnnotation, marked, b.SHA256)
+	}
+	return nil
+}
+
+// ownEntry is an entry of the annotation that is DomainPatch's, whoever wrote it.
+type ownEntry struct {
+	v1alpha1.HookSidecar
+	index  int
+	sha256 string
+}
+
+func entriesOfOurs(list v1alpha1.HookSidecars) ([]ownEntry, error) {
+	var ours []ownEntry
+	for i := range list.Len() {
+		entry, err := list.Entry(i)
+		if err != nil {
+			return nil, err
+		}
+		if sha256, ok := entry.BundleSHA256(); ok {
+			ours = append(ours, ownEntry{HookSidecar: entry, index: i, sha256: sha256})
+		}
+	}
+	return ours, nil
+}
+
+// appliesLike compares everything but the image's tag and pull policy.
+func (e ownEntry) appliesLike(want v1alpha1.HookSidecar) bool {
+	got := e.HookSidecar
+	got.Image, want.Image = repository(got.Image), repository(want.Image)
+	got.ImagePullPolicy, want.ImagePullPolicy = "", ""
+	if len(got.Command) == 0 {
+		got.Command = nil
+	}
+	return reflect.DeepEqual(got, want)
+}
+
+// repository is an image's name without tag and digest.
+func repository(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
+		return image[:colon]
+	}
+	return image
+}
+
+// stale says that an entry of ours is not what binds, naming both hashes.
+func (b *Bundle) stale(entry ownEntry) error {
+	place := fmt.Sprintf("annotation %s: [%d]", v1alpha1.HookSidecarsAnnotation, entry.index)
+	const remedy = "remove the entry from the VM template, the webhook adds what binds"
+	switch {
+	case !b.Applies():
+		return fmt.Errorf("%s applies bundle %q, but no patch binds: %s", place, entry.sha256, remedy)
+	case entry.sha256 == b.SHA256:
+		return fmt.Errorf("%s applies bundle %s, which binds, but not in the way that bundle %s must be applied (image, command, arguments or mounts): %s",
+			place, entry.sha256, b.SHA256, remedy)
+	}
+	return fmt.Errorf("%s applies bundle %q, but bundle %s binds: %s", place, entry.sha256, b.SHA256, remedy)
+}
