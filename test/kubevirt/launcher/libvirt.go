@@ -1,0 +1,302 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package launcher
+
+import (
+	"encoding/xml"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	v1 "kubevirt.io/api/core/v1"
+
+	"kubevirt.io/kubevirt/pkg/virt-launcher/virtwrap/api"
+)
+
+// dumpInactive is libvirt between two passes: it returns what virt-launcher
+// reads (util.GetDomainSpecWithFlags with DOMAIN_XML_INACTIVE) after it had
+// this domain defined. Only the devices matter, the rest of it is not used.
+//
+// What libvirt does to a domain was observed with its QEMU driver, 9.0 and by
+// its notes for later versions: it drops what it does not know and the aliases
+// that are not the user's, adds the devices that the machine type always has,
+// and gives addresses. Here that is done to KubeVirt's structs, since
+// everything is read into them anyway. Not played: addresses on ports that the
+// domain already has, more than one virtio-scsi controller, USB hubs.
+func dumpInactive(domain []byte) (*api.DomainSpec, error) {
+	spec := &api.DomainSpec{}
+	if err := xml.Unmarshal(domain, spec); err != nil {
+		return nil, err
+	}
+	forget(&spec.Devices)
+	if spec.Devices.Emulator == "" {
+		spec.Devices.Emulator = "/usr/libexec/qemu-kvm"
+	}
+	if spec.OS.Type.Arch == "x86_64" {
+		addQ35Devices(&spec.Devices)
+	}
+	copySerialConsole(&spec.Devices)
+	groupByBus(spec.Devices.Disks)
+	assignDriveAddresses(spec.Devices.Disks)
+	for i := range spec.Devices.Inputs {
+		if input := &spec.Devices.Inputs[i]; input.Bus == v1.InputBusUSB && input.Address == nil {
+			input.Address = &api.Address{Type: "usb", Bus: "0"}
+		}
+	}
+	assignPCIAddresses(&spec.Devices, firstPortSlot(spec))
+	return spec, nil
+}
+
+// forget drops what libvirt does not keep of KubeVirt's structs: aliases
+// without the prefix ua-, and fields that exist in KubeVirt only.
+func forget(d *api.Devices) {
+	var aliases []**api.Alias
+	for i := range d.Disks {
+		disk := &d.Disks[i]
+		disk.Capacity, disk.FilesystemOverhead = nil, nil
+		if disk.Target.Tray == "closed" {
+			disk.Target.Tray = ""
+		}
+		if disk.Type == "block" {
+			disk.Source.Name = ""
+		}
+		aliases = append(aliases, &disk.Alias)
+	}
+	for i := range d.Controllers {
+		aliases = append(aliases, &d.Controllers[i].Alias)
+	}
+	for i := range d.HostDevices {
+		aliases = append(aliases, &d.HostDevices[i].Alias)
+	}
+	for i := range d.Inputs {
+		aliases = append(aliases, &d.Inputs[i].Alias)
+	}
+	for i := range d.Serials {
+		aliases = append(aliases, &d.Serials[i].Alias)
+	}
+	for i := range d.Consoles {
+		aliases = append(aliases, &d.Consoles[i].Alias)
+	}
+	for i := range d.SoundCards {
+		aliases = append(aliases, &d.SoundCards[i].Alias)
+	}
+	for i := range d.Watchdogs {
+		aliases = append(aliases, &d.Watchdogs[i].Alias)
+	}
+	for _, alias := range aliases {
+		if *alias != nil && !(*alias).IsUserDefined() {
+			*alias = nil
+		}
+	}
+	for i := range d.Filesystems {
+		if filesystem := &d.Filesystems[i]; filesystem.Driver != nil && filesystem.Driver.Type == "virtiofs" {
+			filesystem.AccessMode = ""
+		}
+	}
+}
+
+// addQ35Devices adds what every q35 machine of libvirt's has: KubeVirt starts
+// no other on x86.
+func addQ35Devices(d *api.Devices) {
+	if !hasController(d, "sata") {
+		d.Controllers = append(d.Controllers, api.Controller{Type: "sata", Index: "0", Address: pciAddress(0, 0x1f, 2)})
+	}
+	d.Inputs = append(d.Inputs, api.Input{Type: "mouse", Bus: "ps2"}, api.Input{Type: "keyboard", Bus: "ps2"})
+	for i := range d.Video {
+		if model := &d.Video[i].Model; model.VRam == nil && (model.Type == "vga" || model.Type == "bochs") {
+			vram := uint(16384)
+			model.VRam = &vram
+		}
+	}
+	for _, watchdog := range d.Watchdogs {
+		if watchdog.Model == "itco" {
+			return
+		}
+	}
+	d.Watchdogs = append(d.Watchdogs, api.Watchdog{Model: "itco", Action: "reset"})
+}
+
+func hasController(d *api.Devices, kind string) bool {
+	for _, c := range d.Controllers {
+		if c.Type == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// copySerialConsole makes the first console the twin of the first serial port.
+func copySerialConsole(d *api.Devices) {
+	if len(d.Consoles) == 0 || len(d.Serials) == 0 {
+		return
+	}
+	console, serial := &d.Consoles[0], d.Serials[0]
+	if console.Target == nil || console.Target.Type == nil || *console.Target.Type != "serial" {
+		return
+	}
+	console.Type = serial.Type
+	if serial.Source != nil {
+		console.Source = &api.ConsoleSource{Mode: serial.Source.Mode, Path: serial.Source.Path}
+	}
+}
+
+// groupByBus brings disks of one bus together: buses in the order in which they
+// first appear, and disks in theirs.
+func groupByBus(disks []api.Disk) {
+	order := map[v1.DiskBus]int{}
+	for _, disk := range disks {
+		if _, seen := order[disk.Target.Bus]; !seen {
+			order[disk.Target.Bus] = len(order)
+		}
+	}
+	slices.SortStableFunc(disks, func(a, b api.Disk) int { return order[a.Target.Bus] - order[b.Target.Bus] })
+}
+
+// assignDriveAddresses gives SATA and SCSI disks the place that their target's
+// name stands for: sda is unit 0, sdc unit 2.
+func assignDriveAddresses(disks []api.Disk) {
+	for i := range disks {
+		disk := &disks[i]
+		bus := disk.Target.Bus
+		if disk.Address == nil && bus == v1.DiskBusUSB {
+			disk.Address = &api.Address{Type: "usb", Bus: "0"}
+		}
+		if bus != v1.DiskBusSATA && bus != v1.DiskBusSCSI {
+			continue
+		}
+		if disk.Address == nil {
+			unit, units := driveIndex(disk.Target.Device), 1<<14
+			if bus == v1.DiskBusSATA {
+				units = 6
+			}
+			disk.Address = &api.Address{Type: "drive", Controller: strconv.Itoa(unit / units), Bus: "0", Unit: strconv.Itoa(unit % units)}
+		}
+		if disk.Address.Target == "" {
+			disk.Address.Target = "0"
+		}
+	}
+}
+
+// driveIndex is the inverse of converter.FormatDeviceName with the prefix sd.
+func driveIndex(device string) int {
+	index := 0
+	for _, letter := range strings.TrimPrefix(device, "sd") {
+		index = index*26 + int(letter-'a') + 1
+	}
+	return index - 1
+}
+
+// assignPCIAddresses puts every PCI device that has no address on a root port
+// of its own, adds these ports from this slot of the root bus on, and one more
+// port to spare, as libvirt does.
+func assignPCIAddresses(d *api.Devices, slot int) {
+	if !hasController(d, "pci") {
+		d.Controllers = append(d.Controllers, api.Controller{Type: "pci", Index: "0", Model: api.ControllerModelPCIeRoot})
+	}
+	first := lastPCIController(d.Controllers) + 1
+	homeless := withoutPCIAddress(d)
+	bridge := bridgeForWatchdog(d, first+len(homeless)+2)
+	if bridge != nil {
+		homeless = append([]**api.Address{&bridge.Address}, homeless...)
+	}
+	for i, address := range homeless {
+		*address = pciAddress(first+i, 0, 0)
+	}
+	for i := range len(homeless) + 1 {
+		d.Controllers = append(d.Controllers, api.Controller{
+			Type:  "pci",
+			Index: strconv.Itoa(first + i),
+			Model: "pcie-root-port",
+			// The real one has a chassis and a port, which KubeVirt does not read.
+			Target:  &api.ControllerTarget{},
+			Address: pciAddress(0, slot+(first-1+i)/8, (first-1+i)%8),
+		})
+	}
+	if bridge != nil {
+		d.Controllers = append(d.Controllers, *bridge)
+	}
+}
+
+// firstPortSlot leaves slot 1 of an x86 machine to its video adapter, if any.
+func firstPortSlot(spec *api.DomainSpec) int {
+	if spec.OS.Type.Arch == "x86_64" && len(spec.Devices.Video) > 0 {
+		return 2
+	}
+	return 1
+}
+
+// bridgeForWatchdog puts an i6300esb that has no address behind a bridge of
+// this index, since that device is not a PCIe one. Without one there is none.
+func bridgeForWatchdog(d *api.Devices, index int) *api.Controller {
+	for i := range d.Watchdogs {
+		if watchdog := &d.Watchdogs[i]; watchdog.Model == "i6300esb" && watchdog.Address == nil {
+			watchdog.Address = pciAddress(index, 1, 0)
+			return &api.Controller{Type: "pci", Index: strconv.Itoa(index), Model: "pcie-to-pci-bridge"}
+		}
+	}
+	return nil
+}
+
+// withoutPCIAddress lists, in libvirt's order, the addresses of the PCI devices
+// that have none. A device whose address KubeVirt does not model counts, too:
+// it takes a port.
+func withoutPCIAddress(d *api.Devices) []**api.Address {
+	var all []**api.Address
+	for range d.Filesystems {
+		all = append(all, new(*api.Address))
+	}
+	for i := range d.Interfaces {
+		all = append(all, &d.Interfaces[i].Address)
+	}
+	for i := range d.Controllers {
+		c := &d.Controllers[i]
+		if c.Model != "none" && (c.Type == "usb" || c.Type == "scsi" || c.Type == "virtio-serial") {
+			all = append(all, &c.Address)
+		}
+	}
+	for i := range d.Disks {
+		if d.Disks[i].Target.Bus == v1.DiskBusVirtio {
+			all = append(all, &d.Disks[i].Address)
+		}
+	}
+	for i := range d.HostDevices {
+		if d.HostDevices[i].Type == api.HostDevicePCI {
+			all = append(all, &d.HostDevices[i].Address)
+		}
+	}
+	if d.Ballooning != nil && d.Ballooning.Model != "none" {
+		all = append(all, &d.Ballooning.Address)
+	}
+	if d.Rng != nil {
+		all = append(all, &d.Rng.Address)
+	}
+	for i := range d.Inputs {
+		if d.Inputs[i].Bus == v1.InputBusVirtio {
+			all = append(all, &d.Inputs[i].Address)
+		}
+	}
+	for i := range d.Video {
+		if d.Video[i].Model.Type == "virtio" {
+			all = append(all, new(*api.Address))
+		}
+	}
+	var homeless []**api.Address
+	for _, address := range all {
+		if *address == nil {
+			homeless = append(homeless, address)
+		}
+	}
+	return homeless
+}
+
+func pciAddress(bus, slot, function int) *api.Address {
+	return &api.Address{
+		Type:     api.AddressPCI,
+		Domain:   "0x0000",
+		Bus:      fmt.Sprintf("0x%02x", bus),
+		Slot:     fmt.Sprintf("0x%02x", slot),
+		Function: fmt.Sprintf("0x%x", function),
+	}
+}
