@@ -42,14 +42,28 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-trimpath", "-o", dir, "./cmd/launcher", "kubevirt.io/kubevirt/cmd/sidecars")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the programs under test: %v\n%s", err, out)
-		return 1
+	for _, what := range [][]string{
+		{"./cmd/launcher", "kubevirt.io/kubevirt/cmd/sidecars"},
+		{"-C", "../..", "-tags", "grpcnotrace", "./cmd/shim"},
+	} {
+		build := exec.Command("go", goBuild(dir, what)...)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build the programs under test: %v\n%s", err, out)
+			return 1
+		}
 	}
 	programs = dir
 	return m.Run()
+}
+
+// goBuild puts the fixed flags of go build before what is to be built; -C must come first.
+func goBuild(dir string, what []string) []string {
+	args := []string{"build"}
+	if what[0] == "-C" {
+		args, what = append(args, what[:2]...), what[2:]
+	}
+	return append(append(args, "-trimpath", "-o", dir+"/"), what...)
 }
 
 // TestStockShim drives KubeVirt's sidecar-shim, so that a failure of another

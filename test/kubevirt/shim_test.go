@@ -1,0 +1,190 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kubevirt.io/kubevirt/pkg/hooks"
+
+	"github.com/domainpatch/domainpatch/test/kubevirt/launcher"
+)
+
+const mountPath = "onDefineDomain" // the file name of the bundle in the container
+
+// startShim starts our shim with a bundle of testdata, as the annotation says, and returns a
+// manager that has collected it.
+func startShim(t *testing.T, bundle, version, hookPoints string) (hooks.Manager, func() error) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata/bundles", bundle))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(content)
+	return startShimOn(t, content, hex.EncodeToString(sum[:]), version, hookPoints)
+}
+
+func startShimOn(t *testing.T, content []byte, sum, version, hookPoints string) (hooks.Manager, func() error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), mountPath)
+	if content != nil {
+		if err := os.WriteFile(file, content, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sockets := t.TempDir()
+	exited := startSidecar(t, sockets, "hook-sidecar-0", t.TempDir(), "shim",
+		"--version", version, "--bundle", file, "--sha256", sum, "--hooks", hookPoints)
+	return collect(t, sockets, 1), exited
+}
+
+// TestShimBoots goes through whole boots of every VMI of testdata, for every version of the
+// protocol: what KubeVirt's structs drop between two calls must be there again in the
+// last result, once.
+func TestShimBoots(t *testing.T) {
+	vmis, err := filepath.Glob("testdata/vmis/*.yaml")
+	if err != nil || len(vmis) < 6 {
+		t.Fatalf("%d VMIs: %v", len(vmis), err)
+	}
+	for _, version := range []string{"v1alpha1", "v1alpha2", "v1alpha3"} {
+		for _, file := range vmis {
+			name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+			t.Run(version+"/"+name, func(t *testing.T) { bootWithShim(t, version, name) })
+		}
+	}
+}
+
+func bootWithShim(t *testing.T, version, name string) {
+	vmi := loadVMI(t, name)
+	hasCloudInit := version != "v1alpha1" && hasCloudConfig(t, name)
+	hookPoints := "OnDefineDomain"
+	if hasCloudInit {
+		hookPoints += ",PreCloudInitIso"
+	}
+	manager, exited := startShim(t, "good.json", version, hookPoints)
+	boot := &launcher.Boot{Manager: manager, VMI: vmi}
+	if hasCloudInit {
+		_, data, err := boot.CloudInit()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(data.UserData, "hostname: patched") {
+			t.Errorf("user data:\n%s", data.UserData)
+		}
+	}
+	domain, err := launcher.Convert(vmi)
+	if err != nil {
+		t.Fatal(err)
+	}
+	passes, err := boot.Define(&domain.Spec)
+	if err != nil {
+		t.Fatal(launcher.Condition(err))
+	}
+	for _, pass := range passes {
+		checkEdits(t, pass)
+	}
+	if version == "v1alpha3" {
+		if err := manager.Shutdown(); err != nil {
+			t.Fatal(err)
+		}
+		if err := exited(); err != nil {
+			t.Errorf("after Shutdown: %v", err)
+		}
+	}
+}
+
+// hasCloudConfig says whether the VMI has user data that a rule can edit.
+func hasCloudConfig(t *testing.T, name string) bool {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata/vmis", name+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(data), "#cloud-config")
+}
+
+// checkEdits counts what the rules of good.json make: KubeVirt's structs may have carried an
+// edit on or dropped it, in the result it stands once.
+func checkEdits(t *testing.T, pass launcher.Pass) {
+	t.Helper()
+	out := strings.ReplaceAll(string(pass.Out), "'", `"`)
+	_, baseBoard, _ := strings.Cut(out, "<baseBoard>")
+	baseBoard, _, _ = strings.Cut(baseBoard, "</baseBoard>")
+	for _, check := range []struct {
+		in, what string
+		want     int
+	}{
+		{out, `<smbios mode="sysinfo"`, 1},
+		{out, `<sysinfo `, 1},
+		{baseBoard, `<entry name="manufacturer">Acme`, 1},
+		{out, `<total_iops_sec>500</total_iops_sec>`, strings.Count(out, `<disk device="disk"`)},
+		{out, `rx_queue_size="1024"`, strings.Count(out, "<interface ") - strings.Count(out, `<alias name="placeholder-`)},
+		{out, `name="com.example.contract"`, 1},
+		{out, `<qemu:commandline`, 1},
+		{out, `value="-msg"`, 1},
+		{out, `value="timestamp=on"`, 1},
+	} {
+		if got := strings.Count(check.in, check.what); got != check.want {
+			t.Errorf("pass %s: %d of %s, want %d:\n%s", pass.What, got, check.what, check.want, pass.Out)
+		}
+	}
+}
+
+// TestShimFailsAndFailsAgain: a failed call changes no state, however often KubeVirt tries.
+func TestShimFailsAndFailsAgain(t *testing.T) {
+	manager, _ := startShim(t, "failing.json", "v1alpha3", "OnDefineDomain")
+	vmi := loadVMI(t, "plain")
+	for try := range 10 {
+		domain, err := launcher.Convert(vmi)
+		if err != nil {
+			t.Fatal(err)
+		}
+		passes, err := (&launcher.Boot{Manager: manager, VMI: vmi}).Define(&domain.Spec)
+		const want = "domainpatch: DomainPatch vms/contract: spec.domain[1] (impossible): /domain/devices/nosuchdevice selects nothing"
+		if err == nil || !strings.Contains(launcher.Condition(err), want) {
+			t.Fatalf("try %d: got %v, want …%s", try, err, want)
+		}
+		for _, pass := range passes {
+			if len(pass.Out) > 0 {
+				t.Fatalf("try %d: the call failed and gave a domain:\n%s", try, pass.Out)
+			}
+		}
+	}
+}
+
+// TestShimAnswersForBadBundles: the container comes up, and the VMI gets the reason.
+func TestShimAnswersForBadBundles(t *testing.T) {
+	good, err := os.ReadFile("testdata/bundles/good.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(good)
+	hash := hex.EncodeToString(sum[:])
+	for name, tc := range map[string]struct {
+		content []byte
+		want    string
+	}{
+		"missing":  {nil, "no such file"},
+		"tampered": {append(good[:len(good):len(good)], '\n'), "SHA-256"},
+		"script":   {[]byte("#!/bin/sh\n"), "script"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			manager, _ := startShimOn(t, tc.content, hash, "v1alpha3", "OnDefineDomain")
+			vmi := loadVMI(t, "plain")
+			domain, err := launcher.Convert(vmi)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = (&launcher.Boot{Manager: manager, VMI: vmi}).Define(&domain.Spec)
+			if err == nil || !strings.Contains(launcher.Condition(err), "domainpatch: ") || !strings.Contains(launcher.Condition(err), tc.want) {
+				t.Errorf("got %v, want a condition with domainpatch: and %q", err, tc.want)
+			}
+		})
+	}
+}
