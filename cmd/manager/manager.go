@@ -1,0 +1,98 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/admission"
+	"github.com/domainpatch/domainpatch/controllers/counts"
+	"github.com/domainpatch/domainpatch/controllers/domainpatch"
+	"github.com/domainpatch/domainpatch/controllers/kubevirt"
+	"github.com/domainpatch/domainpatch/controllers/program"
+)
+
+// newManager wires everything that the operator runs.
+func newManager(cfg *rest.Config, opts options) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme), kubevirt.AddToScheme(scheme)); err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Metrics:                       metricsserver.Options{BindAddress: opts.metricsAddress},
+		HealthProbeBindAddress:        opts.healthAddress,
+		LeaderElection:                opts.leaderElection,
+		LeaderElectionID:              "domainpatch-manager",
+		LeaderElectionNamespace:       opts.namespace,
+		LeaderElectionReleaseOnCancel: true, // the process ends right after
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot create the manager: %w", err)
+	}
+	programs := program.NewCache()
+	if err := addReconcilers(mgr, programs); err != nil {
+		return nil, err
+	}
+	return mgr, addWebhooks(mgr, opts, programs)
+}
+
+func addReconcilers(mgr ctrl.Manager, programs *program.Cache) error {
+	conditions := &domainpatch.Reconciler{Client: mgr.GetClient(), Compile: programs.Compile, Events: mgr.GetEventRecorder("domainpatch")}
+	numbers := &counts.Reconciler{Client: mgr.GetClient(), Compile: programs.Compile, Interval: counts.Interval}
+	return errors.Join(conditions.SetupWithManager(mgr), numbers.SetupWithManager(mgr))
+}
+
+func addWebhooks(mgr ctrl.Manager, opts options, programs *program.Cache) error {
+	certified, err := addCertificates(mgr, opts)
+	if err != nil {
+		return err
+	}
+	server := lateServer{
+		Server:    webhook.NewServer(webhook.Options{Host: opts.webhookHost, Port: opts.webhookPort, CertDir: opts.certDir}),
+		certified: certified,
+	}
+	webhooks := &admission.Webhooks{
+		Reader:  mgr.GetAPIReader(),
+		Writer:  mgr.GetClient(),
+		Compile: programs.Compile,
+		Image:   opts.image,
+		Events:  mgr.GetEventRecorder("domainpatch"),
+	}
+	webhooks.Register(server)
+	return errors.Join(
+		mgr.Add(server),
+		mgr.AddHealthzCheck("ping", healthz.Ping),
+		mgr.AddReadyzCheck("webhooks", server.StartedChecker()),
+	)
+}
+
+// lateServer is a webhook server that starts when its certificate is there.
+type lateServer struct {
+	webhook.Server
+	certified <-chan struct{}
+}
+
+// Start waits for the certificate and serves.
+func (s lateServer) Start(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.certified:
+		return s.Server.Start(ctx)
+	}
+}

@@ -1,0 +1,370 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/testcluster"
+)
+
+const configFolder = "../../config"
+
+// TestServes runs the program against an API server, with the rights that config/rbac gives
+// it and the webhook configurations of config/webhook, and follows a patch into a VMI.
+func TestServes(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Start(t, testcluster.Options{Webhooks: true})
+	install(t, c, "manager", "rbac")
+	o := c.Env.WebhookInstallOptions
+	m := replica(t, c, "--cert-rotation=false", "--cert-dir", o.LocalServingCertDir,
+		"--webhook-host", o.LocalServingHost, "--webhook-port", fmt.Sprint(o.LocalServingPort))
+	m.waitReady(t)
+	ns := c.Namespace(t, "vms")
+	c.Add(t, kubeVirt(ns), domainPatch(ns, "/domain/title"))
+	until(t, "the patch is ready", func(ctx context.Context) error { return isReady(ctx, c, ns) })
+
+	if err := c.Client.Create(t.Context(), domainPatch(ns, "/domain[")); !apierrors.IsInvalid(err) {
+		t.Errorf("a patch that does not compile: %v, want Invalid", err)
+	}
+	missing := vmi(ns, "missing", "none")
+	if err := c.Client.Create(t.Context(), missing); !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "DomainPatch vms/none does not exist") {
+		t.Errorf("a VMI that demands what is missing: %v, want Forbidden", err)
+	}
+	started := vmi(ns, "started", "a")
+	c.Add(t, started)
+	name := v1alpha1.BundleConfigMapPrefix + started.GetAnnotations()[v1alpha1.BundleAnnotation][:v1alpha1.BundleIDLength]
+	if err := c.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: name}, &corev1.ConfigMap{}); err != nil {
+		t.Error(err)
+	}
+	if list := started.GetAnnotations()[v1alpha1.HookSidecarsAnnotation]; !strings.Contains(list, "example/shim:v1") || !strings.Contains(list, name) {
+		t.Errorf("hook sidecars %s, want the shim with ConfigMap %s", list, name)
+	}
+	until(t, "the VMI is counted", func(ctx context.Context) error {
+		var dp v1alpha1.DomainPatch
+		err := c.Get(ctx, client.ObjectKey{Namespace: ns, Name: "a"}, &dp)
+		if s := dp.Status; s.Matched != 1 || s.Current != 1 {
+			return fmt.Errorf("status %+v, error %w", s, err)
+		}
+		return err
+	})
+	until(t, "events are written", func(ctx context.Context) error {
+		var list eventsv1.EventList
+		if err := c.List(ctx, &list, client.InNamespace(ns)); err != nil || len(list.Items) < 2 {
+			return fmt.Errorf("%d events, error %w", len(list.Items), err)
+		}
+		return nil
+	})
+	if log := m.log(t); strings.Contains(log, `"level":"ERROR"`) || strings.Contains(log, "forbidden") {
+		t.Error("the manager lacks something, rights maybe")
+	}
+	m.stop(t)
+}
+
+// TestRotates runs two replicas that make their own certificate, in a cluster where all of
+// config is installed, first without KubeVirt. The test plays the kubelet, which mounts the Secret.
+func TestRotates(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Start(t, testcluster.Options{NoKubeVirt: true})
+	install(t, c, "manager", "rbac", "webhook")
+	folder, port := t.TempDir(), freePort(t)
+	args := []string{"--cert-dir", folder, "--webhook-host", "127.0.0.1", "--webhook-port"}
+	first := replica(t, c, append(args, port)...)
+	if err := first.ready(t.Context()); err == nil {
+		t.Error("ready without a certificate")
+	}
+	ca := mountCertificate(t, c, folder)
+	second := replica(t, c, append(args, freePort(t))...)
+	first.waitReady(t)
+	second.waitReady(t) // although it does not lead
+	checkServed(t, port, ca)
+	checkInjected(t, c, ca)
+
+	ns := c.Namespace(t, "vms", v1alpha1.InjectLabel, v1alpha1.InjectDisabled) // no service leads to the webhooks here
+	c.Add(t, domainPatch(ns, "/domain/title"))
+	until(t, "the patch tells that KubeVirt is missing", func(ctx context.Context) error {
+		if err := isReady(ctx, c, ns); err == nil || !strings.Contains(err.Error(), v1alpha1.ReasonKubeVirtNotFound) {
+			return fmt.Errorf("%w", err)
+		}
+		return nil
+	})
+	c.InstallKubeVirtCRDs(t)
+	c.Add(t, kubeVirt(ns))
+	until(t, "the patch is ready, now that KubeVirt is installed", func(ctx context.Context) error { return isReady(ctx, c, ns) })
+	first.stop(t)
+	second.stop(t)
+}
+
+// mountCertificate waits for the key pair, writes it to the folder, and returns the CA.
+func mountCertificate(t *testing.T, c *testcluster.Cluster, folder string) []byte {
+	t.Helper()
+	var secret corev1.Secret
+	until(t, "the certificate is made", func(ctx context.Context) error {
+		err := c.Get(ctx, client.ObjectKey{Namespace: "domainpatch-system", Name: "domainpatch-webhook-certificate"}, &secret)
+		if err == nil && len(secret.Data) < 4 {
+			err = errors.New("the Secret is empty")
+		}
+		return err
+	})
+	for _, name := range []string{"tls.key", "tls.crt"} { // the second one is what the manager waits for
+		if err := os.WriteFile(filepath.Join(folder, name), secret.Data[name], 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return secret.Data["ca.crt"]
+}
+
+// checkServed wants the webhooks to be served with a certificate for the Service's name.
+func checkServed(t *testing.T, port string, ca []byte) {
+	t.Helper()
+	pool := x509.NewCertPool()
+	if block, _ := pem.Decode(ca); block == nil || !pool.AppendCertsFromPEM(ca) {
+		t.Fatalf("no CA: %q", ca)
+	}
+	conn, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{RootCAs: pool, ServerName: "domainpatch-webhook.domainpatch-system.svc"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+}
+
+// checkInjected wants every webhook to trust the CA.
+func checkInjected(t *testing.T, c *testcluster.Cluster, ca []byte) {
+	t.Helper()
+	var mutating admissionregistrationv1.MutatingWebhookConfiguration
+	var validating admissionregistrationv1.ValidatingWebhookConfiguration
+	key := client.ObjectKey{Name: webhookConfiguration}
+	if err := errors.Join(c.Get(t.Context(), key, &mutating), c.Get(t.Context(), key, &validating)); err != nil {
+		t.Fatal(err)
+	}
+	trusted := map[string][]byte{}
+	for _, w := range mutating.Webhooks {
+		trusted[w.Name] = w.ClientConfig.CABundle
+	}
+	for _, w := range validating.Webhooks {
+		trusted[w.Name] = w.ClientConfig.CABundle
+	}
+	if len(trusted) != 4 {
+		t.Errorf("%d webhooks, want 4", len(trusted))
+	}
+	for name, got := range trusted {
+		if string(got) != string(ca) {
+			t.Errorf("webhook %s trusts %q, want the CA", name, got)
+		}
+	}
+}
+
+func kubeVirt(namespace string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "kubevirt.io/v1", "kind": "KubeVirt",
+		"metadata": map[string]any{"namespace": namespace, "name": "kubevirt"},
+		"spec": map[string]any{"configuration": map[string]any{"developerConfiguration": map[string]any{
+			"featureGates": []any{"Sidecar"}}}},
+	}}
+}
+
+func vmi(namespace, name, patch string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstance",
+		"metadata": map[string]any{"namespace": namespace, "name": name, "labels": map[string]any{
+			v1alpha1.DomainPatchReferencePrefix + patch: v1alpha1.ReferenceDemanded}},
+	}}
+}
+
+func domainPatch(namespace, path string) *v1alpha1.DomainPatch {
+	value := "x"
+	dp := &v1alpha1.DomainPatch{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "a"}}
+	dp.Spec.Domain = []v1alpha1.DomainRule{{Op: v1alpha1.DomainOpSet, Path: path, Value: &value}}
+	return dp
+}
+
+func isReady(ctx context.Context, c client.Client, namespace string) error {
+	var dp v1alpha1.DomainPatch
+	if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "a"}, &dp); err != nil {
+		return err
+	}
+	if !meta.IsStatusConditionTrue(dp.Status.Conditions, v1alpha1.ConditionReady) {
+		return fmt.Errorf("conditions %v", dp.Status.Conditions)
+	}
+	return nil
+}
+
+// install creates what folders of config hold, the way kubectl does: unknown fields are errors.
+func install(t *testing.T, c *testcluster.Cluster, folders ...string) {
+	t.Helper()
+	strict := client.WithFieldValidation(c.Client, metav1.FieldValidationStrict)
+	for _, folder := range folders {
+		var k struct{ Resources []string }
+		read(t, filepath.Join(configFolder, folder, "kustomization.yaml"), &k)
+		for _, file := range k.Resources {
+			text, err := os.ReadFile(filepath.Join(configFolder, folder, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for document := range strings.SplitSeq(string(text), "\n---\n") {
+				var object unstructured.Unstructured
+				if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+					t.Fatal(err)
+				}
+				if err := strict.Create(t.Context(), &object); err != nil {
+					t.Fatalf("%s/%s: %v", folder, file, err)
+				}
+			}
+		}
+	}
+}
+
+func read(t *testing.T, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// process is the program in a process of its own.
+type process struct {
+	cmd    *exec.Cmd
+	output string // a file
+	health string
+}
+
+// replica starts a replica as the service account that config/rbac binds.
+func replica(t *testing.T, c *testcluster.Cluster, args ...string) *process {
+	t.Helper()
+	const serviceAccount = "system:serviceaccount:domainpatch-system:domainpatch-manager"
+	user, err := c.Env.AddUser(envtest.User{Name: serviceAccount, Groups: []string{"system:serviceaccounts", "system:serviceaccounts:domainpatch-system"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig, err := user.KubeConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "kubeconfig"), kubeconfig, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	output, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer output.Close()
+	p := &process{output: output.Name(), health: "127.0.0.1:" + freePort(t)}
+	p.cmd = exec.CommandContext(context.Background(), os.Args[0], append(args, "--kubeconfig", filepath.Join(dir, "kubeconfig"),
+		"--shim-image", "example/shim:v1", "--metrics-address", "0", "--health-address", p.health)...)
+	p.cmd.Env = append(os.Environ(), "MANAGER_TEST_RUN=1")
+	p.cmd.Stderr = output
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if p.cmd.ProcessState == nil { // a failed test did not stop it
+			_ = p.cmd.Process.Kill()
+			_ = p.cmd.Wait()
+		}
+		if t.Failed() {
+			t.Log(p.log(t))
+		}
+	})
+	return p
+}
+
+// stop ends the program as a kubelet does.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("the manager ended with %v, want 0", err)
+	}
+}
+
+func (p *process) log(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(p.output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func (p *process) waitReady(t *testing.T) {
+	t.Helper()
+	until(t, "the manager is ready", p.ready)
+}
+
+func (p *process) ready(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.health+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("readyz: %s", resp.Status)
+	}
+	return nil
+}
+
+// until tries again until there is no error.
+func until(t *testing.T, what string, try func(context.Context) error) {
+	t.Helper()
+	var last error
+	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 90*time.Second, true, func(ctx context.Context) (bool, error) {
+		last = try(ctx)
+		return last == nil, nil
+	})
+	if err != nil {
+		t.Fatalf("waiting until %s: %v", what, last)
+	}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}

@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package admission
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"gomodules.xyz/jsonpatch/v2"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/render"
+)
+
+// mutateVMI gives a new VMI its annotations, and writes the bundle that they name first.
+func (w *Webhooks) mutateVMI(ctx context.Context, req admission.Request) admission.Response {
+	vmi, bundle, err := w.render(ctx, req)
+	if err != nil {
+		return refused(ctx, err)
+	}
+	annotations, err := bundle.Annotations(vmi.Annotations, w.Image)
+	if err != nil {
+		return refused(ctx, refuse(err))
+	}
+	if dryRun := req.DryRun != nil && *req.DryRun; !dryRun {
+		if bundle.Applies() {
+			if err := w.ensure(ctx, bundle.ConfigMap(req.Namespace)); err != nil {
+				return refused(ctx, err)
+			}
+		}
+		w.report(req, bundle.LeftOut)
+	}
+	return admission.Patched("", annotate(vmi.Annotations, annotations)...).WithWarnings(warnings(bundle.LeftOut)...)
+}
+
+// validateVMICreate checks what became of a new VMI: webhooks that ran after mutateVMI, or
+// a user who wrote the annotations by hand, have no say in which patches apply.
+func (w *Webhooks) validateVMICreate(ctx context.Context, req admission.Request) admission.Response {
+	vmi, bundle, err := w.render(ctx, req)
+	if err != nil {
+		return refused(ctx, err)
+	}
+	if err := bundle.Verify(vmi.Annotations, w.Image); err != nil {
+		return refused(ctx, refuse(err))
+	}
+	if bundle.Applies() {
+		if err := w.checkMigration(ctx, req); err != nil {
+			return refused(ctx, err)
+		}
+	}
+	return admission.Allowed("")
+}
+
+// validateVMIUpdate keeps the annotations as they were when the VMI was created: KubeVirt reads
+// them when it makes the pod, possibly hours later. matchConditions of the webhook keep
+// updates that do not touch them from coming here.
+func (w *Webhooks) validateVMIUpdate(ctx context.Context, req admission.Request) admission.Response {
+	before, err := render.ParseVMI(req.OldObject.Raw)
+	if err != nil {
+		return refused(ctx, err)
+	}
+	after, err := render.ParseVMI(req.Object.Raw)
+	if err != nil {
+		return refused(ctx, err)
+	}
+	for _, key := range []string{v1alpha1.HookSidecarsAnnotation, v1alpha1.BundleAnnotation} {
+		had, existed := before.Annotations[key]
+		if has, exists := after.Annotations[key]; had != has || existed != exists {
+			return refused(ctx, refuse(fmt.Errorf("annotation %s of a VirtualMachineInstance must not change: "+
+				"change the VM template and restart the VM", key)))
+		}
+	}
+	return admission.Allowed("")
+}
+
+// render reads the patches of the namespace and finds out what applies to the VMI of a request.
+func (w *Webhooks) render(ctx context.Context, req admission.Request) (render.VMI, *render.Bundle, error) {
+	vmi, err := render.ParseVMI(req.Object.Raw)
+	if err != nil {
+		return vmi, nil, refuse(err)
+	}
+	var patches v1alpha1.DomainPatchList
+	if err := w.Reader.List(ctx, &patches, client.InNamespace(req.Namespace)); err != nil {
+		return vmi, nil, fmt.Errorf("cannot list the DomainPatches of namespace %s: %w", req.Namespace, err)
+	}
+	bundle, err := render.Render(ctx, vmi, req.Namespace, patches.Items, w.Compile)
+	if err != nil && ctx.Err() == nil {
+		err = refuse(err)
+	}
+	return vmi, bundle, err
+}
+
+// report tells of patches that were left out, by an event on the patch: the VMI does not exist yet.
+func (w *Webhooks) report(req admission.Request, leftOut []render.LeftOut) {
+	name := req.Name
+	if name == "" {
+		name = "(name to be generated)"
+	}
+	for _, l := range leftOut {
+		w.Events.Eventf(l.Patch, nil, corev1.EventTypeWarning, "LeftOut", "Admit", "%.1000s",
+			fmt.Sprintf("VirtualMachineInstance %s starts without this patch: %v", name, l.Reason))
+	}
+}
+
+func warnings(leftOut []render.LeftOut) []string {
+	var all []string
+	for _, l := range leftOut {
+		all = append(all, fmt.Sprintf("the VM starts without a patch: %v", l.Reason))
+	}
+	return all
+}
+
+// annotate is the JSON Patch that sets annotations, and touches nothing else: this program
+// does not know all fields of a VMI.
+func annotate(existing, wanted map[string]string) []jsonpatch.Operation {
+	if existing == nil && len(wanted) > 0 {
+		return []jsonpatch.Operation{jsonpatch.NewOperation("add", "/metadata/annotations", wanted)}
+	}
+	var patch []jsonpatch.Operation
+	escape := strings.NewReplacer("~", "~0", "/", "~1")
+	for _, key := range slices.Sorted(maps.Keys(wanted)) {
+		if value, ok := existing[key]; !ok || value != wanted[key] {
+			patch = append(patch, jsonpatch.NewOperation("add", "/metadata/annotations/"+escape.Replace(key), wanted[key]))
+		}
+	}
+	return patch
+}

@@ -1,0 +1,121 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package testcluster starts an API server for tests, with the kinds of DomainPatch, stand-ins
+// for KubeVirt's and, if asked for, the webhook configurations that are shipped. It is for
+// tests of packages two folders below the module's root, and no part of the product.
+package testcluster
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/kubevirt"
+)
+
+const (
+	root         = "../.."
+	kubevirtCRDs = root + "/controllers/testcluster/testdata/kubevirt.yaml"
+)
+
+// Cluster is a running API server and an admin's client for it.
+type Cluster struct {
+	Env *envtest.Environment
+	client.Client
+}
+
+// Options says what is installed.
+type Options struct {
+	// NoKubeVirt leaves KubeVirt's kinds out.
+	NoKubeVirt bool
+	// Webhooks installs the webhook configurations, with URLs that lead to
+	// Cluster.Env.WebhookInstallOptions.LocalServingHost and -Port.
+	Webhooks bool
+}
+
+// Start starts an API server that ends with the test.
+func Start(t *testing.T, opts Options) *Cluster {
+	t.Helper()
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		t.Fatal("KUBEBUILDER_ASSETS is not set, so there is no API server to ask: run `make test`, which sets it")
+	}
+	log.SetLogger(logr.Discard())
+	env := &envtest.Environment{
+		ControlPlaneStartTimeout: 2 * time.Minute,
+		ControlPlaneStopTimeout:  time.Minute,
+		CRDInstallOptions: envtest.CRDInstallOptions{
+			Paths: []string{root + "/config/crd/domainpatch.kubevirt.io_domainpatches.yaml"}, ErrorIfPathMissing: true, MaxTime: time.Minute},
+	}
+	if !opts.NoKubeVirt {
+		env.CRDInstallOptions.Paths = append(env.CRDInstallOptions.Paths, kubevirtCRDs)
+	}
+	if opts.Webhooks {
+		env.WebhookInstallOptions.Paths = []string{root + "/config/webhook/mutating.yaml", root + "/config/webhook/validating.yaml"}
+	}
+	config, err := env.Start()
+	t.Cleanup(func() {
+		if err := env.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(config, client.Options{Scheme: Scheme(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Cluster{Env: env, Client: c}
+}
+
+// Scheme knows all kinds that the operator uses.
+func Scheme(t *testing.T) *runtime.Scheme {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme, kubevirt.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return scheme
+}
+
+// InstallKubeVirtCRDs adds KubeVirt's kinds to a cluster that has none.
+func (c *Cluster) InstallKubeVirtCRDs(t *testing.T) {
+	t.Helper()
+	if _, err := envtest.InstallCRDs(c.Env.Config, envtest.CRDInstallOptions{Paths: []string{kubevirtCRDs}, ErrorIfPathMissing: true, MaxTime: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Add creates objects, or ends the test.
+func (c *Cluster) Add(t *testing.T, objects ...client.Object) {
+	t.Helper()
+	for _, object := range objects {
+		if err := c.Create(t.Context(), object); err != nil {
+			t.Fatalf("cannot create %T %s: %v", object, object.GetName(), err)
+		}
+	}
+}
+
+// Namespace creates a namespace with labels given as key, value, ...
+func (c *Cluster) Namespace(t *testing.T, name string, labels ...string) string {
+	t.Helper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
+	for i := 0; i < len(labels); i += 2 {
+		namespace.Labels[labels[i]] = labels[i+1]
+	}
+	c.Add(t, namespace)
+	return name
+}
