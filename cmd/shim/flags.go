@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -35,7 +36,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&opts.SocketDir, "socket-dir", "/var/run/kubevirt-hooks", "`directory` in which virt-launcher looks for the socket")
 	flags.TextVar(&opts.level, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
 	switch err := flags.Parse(args); {
-	case err == flag.ErrHelp:
+	case errors.Is(err, flag.ErrHelp):
 		flags.SetOutput(out)
 		flags.Usage()
 		return opts, err

@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: The DomainPatch Authors
+# SPDX-License-Identifier: Apache-2.0
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# No cgo anywhere, and one set of flags: another one would compile KubeVirt once more.
+export CGO_ENABLED := 0
+export GOFLAGS := $(GOFLAGS) -trimpath
+TOOL := go tool -modfile=hack/tools/go.mod
+BUF := go tool -modfile=hack/tools/buf/go.mod buf
+LINT := go tool -modfile=hack/tools/lint/go.mod golangci-lint
+
+include hack/build.mk
+
+.PHONY: help
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##
+.PHONY: build
+build: ## Build the manager, the shim and the kubectl plugin into bin/
+	go build -ldflags "-s -w" -o bin/manager ./cmd/manager
+	go build -ldflags "-s -w" -tags grpcnotrace -o bin/shim ./cmd/shim
+	go build -ldflags "-s -w" -o bin/kubectl-domainpatch ./cmd/kubectl-domainpatch
+
+.PHONY: demo
+demo: controlplane kubevirt ## The main job on real parts: from a DomainPatch to the patched domain
+	go run ./hack/demo
+
+.PHONY: test
+test: controlplane kubevirt ## All tests
+	KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/controlplane} go test -timeout 20m ./...
+	cd test/kubevirt && go test -count=1 -timeout 20m ./... # the cache does not see the programs that these tests build
+
+.PHONY: bench
+bench: ## Size, memory and start of the shim
+	go test -run '^$$' -bench Shim -benchtime 1x ./shim
+
+.PHONY: generate
+generate: ## Generate deep copies, the CRD and the protocol stubs
+	$(TOOL) controller-gen object:headerFile=hack/tools/boilerplate.go.txt paths=./api/... paths=./controllers/kubevirt/...
+	$(TOOL) controller-gen crd:headerFile=hack/tools/boilerplate.yaml.txt paths=./api/... output:crd:dir=config/crd
+	$(BUF) generate shim/proto --template shim/proto/buf.gen.yaml
+
+.PHONY: verify
+verify: generate lint ## Check that generated files are current, modules tidy and the code clean
+	@for m in . hack/controlplane test/kubevirt hack/tools hack/tools/buf hack/tools/lint; do \
+		(cd $$m && go mod tidy -diff >/dev/null) || { echo "$$m: run go mod tidy"; exit 1; }; done
+	@git diff --exit-code --stat -- api config/crd controllers shim || { echo "generated files differ: commit what make generate wrote"; exit 1; }
+
+.PHONY: lint
+lint: ## Run the linters
+	go vet ./...
+	$(LINT) run ./...
+	cd test/kubevirt && go vet ./...
+
+.PHONY: clean
+clean: ## Remove what the other targets built
+	rm -rf bin out

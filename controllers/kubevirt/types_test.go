@@ -1,0 +1,60 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kubevirt_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/domainpatch/domainpatch/controllers/kubevirt"
+)
+
+// recode writes an object of KubeVirt's own types and reads it as ours.
+func recode(t *testing.T, from, into any) {
+	t.Helper()
+	data, err := json.Marshal(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestKubeVirtsTypes holds our part of the API to kubevirt.io/api.
+func TestKubeVirtsTypes(t *testing.T) {
+	if got, want := kubevirt.GroupVersion.String(), kubevirtv1.GroupVersion.String(); got != want {
+		t.Errorf("group and version %s, KubeVirt's are %s", got, want)
+	}
+	for _, gates := range [][]string{nil, {"Sidecar"}, {"Other", "Sidecar"}, {"Other"}} {
+		theirs := kubevirtv1.KubeVirt{Spec: kubevirtv1.KubeVirtSpec{Configuration: kubevirtv1.KubeVirtConfiguration{
+			DeveloperConfiguration: &kubevirtv1.DeveloperConfiguration{FeatureGates: gates},
+		}}}
+		var ours kubevirt.KubeVirt
+		recode(t, &theirs, &ours)
+		want := len(gates) > 0 && gates[len(gates)-1] == "Sidecar"
+		if got := ours.HasSidecarGate(); got != want {
+			t.Errorf("gates %v: HasSidecarGate is %t", gates, got)
+		}
+	}
+	theirs := kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Name: "vm", Annotations: map[string]string{"a": "b"}}}
+	theirs.Spec.Domain.CPU = &kubevirtv1.CPU{Cores: 2}
+	theirs.Status.Conditions = []kubevirtv1.VirtualMachineInstanceCondition{
+		{Type: kubevirtv1.VirtualMachineInstanceReady, Status: corev1.ConditionFalse, Message: "not this"},
+		{Type: kubevirtv1.VirtualMachineInstanceSynchronized, Status: corev1.ConditionFalse, Message: "domainpatch: x"},
+	}
+	var ours kubevirt.VirtualMachineInstance
+	recode(t, &theirs, &ours)
+	if ours.Name != "vm" || ours.Annotations["a"] != "b" || ours.SyncError() != "domainpatch: x" {
+		t.Errorf("got %+v", ours)
+	}
+	var spec kubevirtv1.VirtualMachineInstanceSpec
+	if err := json.Unmarshal(ours.Spec.Raw, &spec); err != nil || spec.Domain.CPU.Cores != 2 {
+		t.Errorf("the spec is not what it was: %v, %s", err, ours.Spec.Raw)
+	}
+}
