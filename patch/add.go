@@ -4,6 +4,7 @@
 package patch
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -21,19 +22,24 @@ func applyAdd(r *domainRule, call *domainCall) (effect, error) {
 		return effect{}, err
 	}
 	done := effect{matched: len(nodes)}
-	expectErr := r.checkExpect(len(nodes))
-	if expectErr != nil && !call.repeat {
-		return done, expectErr
+	nodes, err = expected(r, nodes)
+	if err != nil && !call.repeat {
+		return done, err
 	}
+	expectErr := err
 	for _, n := range nodes {
 		if n.IsAttribute() || n.Node.Type != xmlquery.ElementNode {
-			return done, fmt.Errorf("%s selects an attribute or a text: elements can be added to elements alone", r.Path)
+			return done, fmt.Errorf("%s selects something else than an element: elements can be added to elements alone", r.Path)
 		}
-		changed, err := r.addAt(call.doc, n.Node)
+		if !call.doc.Live(n.Node) { // it was the twin of an element that is at its place by now
+			continue
+		}
+		a, err := r.addAt(call, n.Node)
 		if err != nil {
 			return done, err
 		}
-		if changed {
+		done.replaced += a.replaced
+		if a.changed {
 			done.changed++
 		}
 	}
@@ -41,25 +47,54 @@ func applyAdd(r *domainRule, call *domainCall) (effect, error) {
 }
 
 // addAt adds what of the fragment is missing at one place.
-func (r *domainRule) addAt(doc *document.Document, ref *xmlquery.Node) (changed bool, err error) {
+func (r *domainRule) addAt(call *domainCall, ref *xmlquery.Node) (*adder, error) {
 	parent := ref
 	if r.place() == document.Before || r.place() == document.After {
 		parent = ref.Parent
 	}
-	a := adder{rule: r, doc: doc, parent: parent, ref: ref, place: r.place()}
-	for _, e := range r.fragment.Elements() {
-		k, run, err := identify(parent, e)
-		if err != nil {
-			return false, err
+	a := &adder{rule: r, doc: call.doc, parent: parent, ref: ref, place: r.place(), repeat: call.repeat}
+	if parent.Type == xmlquery.DocumentNode {
+		return a, errors.New("no element can stand beside the root element")
+	}
+	identified, err := identifyAll(parent, r.fragment.Elements())
+	if err != nil {
+		return a, err
+	}
+	for _, id := range identified {
+		if err := call.ctx.Err(); err != nil {
+			return a, err
 		}
-		if run {
-			a.run = append(a.run, e)
-		} else if err := a.addKeyed(e, k); err != nil {
-			return false, err
+		if id.run {
+			a.run = append(a.run, id.element)
+		} else if err := a.addKeyed(id.element, id.key); err != nil {
+			return a, err
 		}
 	}
-	err = a.addRun()
-	return a.changed, err
+	return a, a.addRun()
+}
+
+// identified is an element of a fragment with what tells it from its siblings.
+type identified struct {
+	element *xmlquery.Node
+	key     key
+	run     bool
+}
+
+// identifyAll identifies the elements of a fragment, and refuses two of one identity:
+// the second would replace the first.
+func identifyAll(parent *xmlquery.Node, elements []*xmlquery.Node) ([]identified, error) {
+	var all []identified
+	var errs []error
+	seen := unique{}
+	for _, e := range elements {
+		k, run, err := identify(parent, e)
+		if value, _ := k.value(e); err == nil && !run && seen.add(tableName(e)+"\x00"+value) != nil {
+			err = fmt.Errorf("the fragment has two <%s> that %s: the second would replace the first", e.Data, k.agreement())
+		}
+		errs = append(errs, err)
+		all = append(all, identified{e, k, run})
+	}
+	return all, errors.Join(errs...)
 }
 
 func (r *domainRule) place() document.Place {
@@ -103,15 +138,25 @@ func (k key) String() string {
 	return s
 }
 
+// agreement says in what two elements with this key agree.
+func (k key) agreement() string {
+	if len(k.attrs) == 0 {
+		return "libvirt allows once per parent"
+	}
+	return "agree on " + k.String()
+}
+
 // adder adds the elements of one fragment at one place.
 type adder struct {
-	rule    *domainRule
-	doc     *document.Document
-	parent  *xmlquery.Node
-	ref     *xmlquery.Node // where the next element goes, relative to place
-	place   document.Place
-	run     []*xmlquery.Node
-	changed bool
+	rule     *domainRule
+	doc      *document.Document
+	parent   *xmlquery.Node
+	ref      *xmlquery.Node // where the next element goes, relative to place
+	place    document.Place
+	repeat   bool
+	run      []*xmlquery.Node
+	changed  bool
+	replaced int // twins
 }
 
 // addKeyed replaces the twin of an element, or inserts the element where it has none.
@@ -128,9 +173,8 @@ func (a *adder) addKeyed(e *xmlquery.Node, k key) error {
 		return fmt.Errorf("%d siblings <%s> have the same %s: it is not clear which to replace", len(twins), e.Data, k)
 	}
 	twin := twins[0]
-	carried := func(c *xmlquery.Node) bool { return carriesOver(c) && !hasChild(e, c.Data) }
-	if document.Equal(twin, e, carried) {
-		return nil
+	if done, err := a.settled(twin, e, k); done || err != nil {
+		return err
 	}
 	n, err := a.doc.Replace(twin, a.rule.fragment, e, carriesOver)
 	if err != nil {
@@ -140,7 +184,44 @@ func (a *adder) addKeyed(e *xmlquery.Node, k key) error {
 		a.ref = n
 	}
 	a.changed = true
+	a.replaced++
 	return nil
+}
+
+// settled says whether the twin needs no replacement, or, by an error, that it must not be
+// replaced: by an element for another device, or by one that lacks parts of it. On a
+// repeated call the first one decided that.
+func (a *adder) settled(twin, e *xmlquery.Node, k key) (bool, error) {
+	carried := func(c *xmlquery.Node) bool { return carriesOver(c) && !hasChild(e, c.Data) }
+	if document.Equal(twin, e, carried) {
+		return true, nil
+	}
+	if len(k.attrs) == 0 && len(e.Attr) == 0 && e.FirstChild == nil {
+		return true, nil // an empty container asks for no more than its existence
+	}
+	if a.repeat {
+		return false, nil
+	}
+	alias := childKey("alias", "name")
+	if was, ok := alias.value(twin); ok && k.child != alias.child {
+		if is, ok := alias.value(e); ok && is != was {
+			return false, fmt.Errorf("a <%s> that agrees on %s is there with another alias: it is another device", e.Data, k)
+		}
+	}
+	if lost := missingChild(twin, e); lost != "" && len(k.attrs) == 0 && a.parent.Data != "devices" {
+		return false, fmt.Errorf("<%s> is there and holds <%s>, which the fragment lacks and would remove: add the children that you want to %s itself", e.Data, lost, e.Data)
+	}
+	return false, nil
+}
+
+// missingChild names an element child of the twin that the element has none of.
+func missingChild(twin, e *xmlquery.Node) string {
+	for _, c := range document.Elements(twin) {
+		if !hasChild(e, c.Data) {
+			return c.Data
+		}
+	}
+	return ""
 }
 
 // carriesOver names what libvirt gave a device and a new version of it keeps.
@@ -195,10 +276,11 @@ func applyRemove(r *domainRule, call *domainCall) (effect, error) {
 		return effect{}, err
 	}
 	done := effect{matched: len(nodes)}
-	expectErr := r.checkExpect(len(nodes))
-	if expectErr != nil && !call.repeat {
-		return done, expectErr
+	nodes, err = expected(r, nodes)
+	if err != nil && !call.repeat {
+		return done, err
 	}
+	expectErr := err
 	for _, n := range slices.Backward(nodes) { // so that the indices of attributes stay right
 		if err := removeNode(call.doc, n); err != nil {
 			return done, err
@@ -226,21 +308,8 @@ func applyTest(r *domainRule, call *domainCall) (effect, error) {
 	if err := r.checkExpect(len(nodes)); err != nil {
 		return done, err
 	}
-	if r.Value == nil && r.expression == nil {
+	if r.Value == nil || slices.ContainsFunc(nodes, func(n selector.Node) bool { return n.Text() == *r.Value }) {
 		return done, nil
-	}
-	for _, n := range nodes {
-		want, ok, err := r.text(call, target{Node: n})
-		if err != nil {
-			return done, err
-		}
-		if !ok {
-			done.skipped = "the expression gives null"
-			return done, nil
-		}
-		if n.Text() == want {
-			return done, nil
-		}
 	}
 	return done, fmt.Errorf("none of the %d nodes that %s selects has the wanted text", len(nodes), r.Path)
 }

@@ -4,15 +4,10 @@
 package patch
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
-
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
 	"github.com/domainpatch/domainpatch/patch/cloudinit"
@@ -28,11 +23,7 @@ type cloudInitRule struct {
 }
 
 func (c *patchCompiler) compileCloudInitRule(field string, r *bundle.CloudInitRule, names unique) {
-	if r.Name != "" {
-		if err := names.add(r.Name); err != nil {
-			c.errorf(field+".name", "", err)
-		}
-	}
+	c.checkRuleName(field, r.Name, names)
 	out := cloudInitRule{CloudInitRule: r, field: field}
 	out.operation = cloudinit.Operation{Target: r.Target, Op: r.Op, Path: r.Path, From: r.From}
 	c.compileValue(&out)
@@ -112,21 +103,27 @@ func (p *Program) CloudInit(ctx context.Context, data, vmi []byte) ([]byte, *Rep
 // applyCloudInit applies one patch to a copy of the data, so that it takes effect whole
 // or not at all, and returns the data that the call goes on with.
 func (c *compiled) applyCloudInit(in *input, data *cloudinit.Data) (*cloudinit.Data, PatchReport, error) {
-	run, report, err := c.begin(in, nil)
-	if err == nil && !run {
+	edited, report, err := c.tryCloudInit(in, data)
+	if err == nil {
+		return edited, report, nil
+	}
+	if c.fail(&report, err) {
 		return data, report, nil
 	}
-	edited := data.Clone()
-	if err == nil {
-		err = c.applyCloudInitRules(in, edited, &report)
+	return nil, report, err
+}
+
+func (c *compiled) tryCloudInit(in *input, data *cloudinit.Data) (edited *cloudinit.Data, report PatchReport, err error) {
+	defer c.recovered(&report, &err)
+	if len(c.cloudInit) == 0 {
+		return data, PatchReport{Patch: c.source.ID(), Outcome: Skipped, Reason: "the patch has no cloudInit rules"}, nil
 	}
-	if err != nil {
-		if c.fail(&report, err) {
-			return data, report, nil
-		}
-		return nil, report, err
+	run, report, err := c.begin(in, nil)
+	if err != nil || !run {
+		return data, report, err
 	}
-	return edited, report, nil
+	edited = data.Clone()
+	return edited, report, c.applyCloudInitRules(in, edited, &report)
 }
 
 func (c *compiled) applyCloudInitRules(in *input, data *cloudinit.Data, report *PatchReport) error {
@@ -192,15 +189,9 @@ func (e *expression) json(in *input) (value json.RawMessage, ok bool, err error)
 	if result, ok = unwrap(result); !ok {
 		return nil, false, nil
 	}
-	native, err := result.ConvertToNative(reflect.TypeFor[*structpb.Value]())
-	if err != nil {
-		return nil, false, fmt.Errorf("the expression gives %s, which JSON cannot hold: %w", result.Type().TypeName(), err)
-	}
-	spaced, err := protojson.Marshal(native.(*structpb.Value))
-	if err != nil {
+	var w jsonWriter
+	if err := w.write(result); err != nil {
 		return nil, false, err
 	}
-	var compact bytes.Buffer // protojson's white space varies from build to build
-	err = json.Compact(&compact, spaced)
-	return compact.Bytes(), true, err
+	return w.Bytes(), true, nil
 }

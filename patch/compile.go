@@ -108,6 +108,22 @@ func (c *patchCompiler) compile() {
 	}
 }
 
+// ruleName is what the name of a rule may be: a DNS label (RFC 1123), as elsewhere in Kubernetes.
+var ruleName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// checkRuleName checks the name of a rule, if it has one.
+func (c *patchCompiler) checkRuleName(field, name string, names unique) {
+	if name == "" {
+		return
+	}
+	if !ruleName.MatchString(name) {
+		c.errorf(field+".name", "", fmt.Errorf("%q is not a DNS label: lower-case letters, digits and -, at most 63", name))
+	}
+	if err := names.add(name); err != nil {
+		c.errorf(field+".name", "", err)
+	}
+}
+
 // unique remembers names that must not stand twice.
 type unique map[string]bool
 

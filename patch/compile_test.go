@@ -39,6 +39,12 @@ func TestCompileDomainRuleRefuses(t *testing.T) {
 		"alias":              {add("/domain/devices", "<disk><target dev='a'/><alias name='x'/></disk>"), `the alias "x" of <disk> must start with ua-`},
 		"device without key": {add("/domain/devices", "<disk/>"), "spec.domain[0].xml: <disk> below <devices> needs target/@dev"},
 		"unknown device":     {add("/domain/devices", "<shmem name='x'/>"), "adding <shmem> below <devices> is not supported yet"},
+		"two of one key":     {add("/domain/cpu", "<feature name='a' policy='require'/><feature name='a' policy='disable'/>"), "spec.domain[0].xml: the fragment has two <feature> that agree on @name"},
+		"two singles":        {add("/domain/features", "<acpi/><acpi/>"), "the fragment has two <acpi> that libvirt allows once per parent"},
+		"xmlns":              {set("/domain/devices/@xmlns", "u"), "xmlns is no attribute"},
+		"xmlns, predicate":   {set("/domain/foo[@xmlns='u']/@a", "u"), "xmlns is no attribute"},
+		"test, expression":   {bundle.DomainRule{Op: bundle.OpTest, Path: "/domain", Expression: "'x'"}, "spec.domain[0].expression: op test takes no expression"},
+		"format":             {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "'%s'.format([1])"}, "format() is not supported"},
 		"unknown, before":    {bundle.DomainRule{Op: bundle.OpAdd, Path: "/domain/devices/disk", XML: "<shmem/>", Position: bundle.PositionBefore}, "adding <shmem> below <devices>"},
 		"key":                {bundle.DomainRule{Op: bundle.OpAdd, Path: "/domain/devices", XML: "<disk><target dev='a'/></disk>", Key: "target/@dev"}, "spec.domain[0].key: a key of the rule's own is not supported yet"},
 		"position for set":   {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Value: ptr("x"), Position: bundle.PositionFirst}, "spec.domain[0].position: op set takes no position"},
@@ -133,6 +139,21 @@ func TestCompilePatchRefuses(t *testing.T) {
 				t.Errorf("got %v\nwant an error with %q", err, tc.want)
 			}
 		})
+	}
+}
+
+// TestCompileLeavesUnknownParents: where the path does not tell the parent, the rule is
+// judged when it is applied.
+func TestCompileLeavesUnknownParents(t *testing.T) {
+	for _, rule := range []bundle.DomainRule{
+		add("//interface", "<boot order='1'/>"),
+		add("/domain//interface", "<rom enabled='no'/>"),
+		add("/domain/*/disk[1]", "<boot order='1'/>"),
+		{Op: bundle.OpAdd, Path: "/domain/devices/disk/..", XML: "<clock/>", Position: bundle.PositionBefore},
+	} {
+		if _, err := patch.Compile(rules(rule)); err != nil {
+			t.Errorf("%s: %v", rule.Path, err)
+		}
 	}
 }
 

@@ -45,11 +45,29 @@ func (p *Program) Domain(ctx context.Context, doc, vmi []byte, first *Report) ([
 		if blame == nil {
 			return out, report, nil
 		}
-		if i < 0 || !p.patches[i].fail(&report.Patches[i], blame) {
+		if i >= 0 {
+			p.patches[i].fail(&report.Patches[i], blame)
+		}
+		// Whoever is to blame: a call fails only if it fails without the patches that may fail.
+		if i = p.dispensable(i, report); i < 0 {
 			return nil, report, blame
 		}
-		ignored[i] = blame // a patch that may fail is left out, and the rest starts anew
+		ignored[i] = blame
 	}
+}
+
+// dispensable finds a patch to leave out and try again: the blamed one, else the last one
+// that applied and may fail. It gives -1 where there is none.
+func (p *Program) dispensable(blamed int, report *Report) int {
+	if blamed >= 0 && p.patches[blamed].source.FailurePolicy == bundle.Ignore {
+		return blamed
+	}
+	for i := len(p.patches) - 1; i >= 0; i-- {
+		if p.patches[i].source.FailurePolicy == bundle.Ignore && report.Patches[i].Outcome == Applied {
+			return i
+		}
+	}
+	return -1
 }
 
 // checkIdempotent applies the bundle to its result and blames the last rule that changed it.
@@ -148,20 +166,32 @@ func (c *compiled) applyDomain(call *domainCall, before *PatchReport, ignored er
 	if c.source.FailurePolicy == bundle.Ignore {
 		snapshot = call.doc.Bytes()
 	}
-	run, report, err := c.begin(&call.input, before)
-	if err == nil && run {
-		err = c.applyDomainRules(call, before, &report)
-	}
+	report, err := c.tryDomain(call, before)
 	if err == nil {
 		return report, nil
 	}
 	if !c.fail(&report, err) {
 		return report, err
 	}
-	if call.doc, err = parseDomain(snapshot); err != nil {
+	if call.doc, err = call.doc.Restore(snapshot); err != nil {
 		return report, fmt.Errorf("cannot undo %s: %w", c.source.ID(), err)
 	}
+	hidePlaceholders(call.doc)
 	return report, nil
+}
+
+// tryDomain runs the patch. A panic is a fault of this program; it fails the patch, so
+// that the message names it and failurePolicy counts.
+func (c *compiled) tryDomain(call *domainCall, before *PatchReport) (report PatchReport, err error) {
+	defer c.recovered(&report, &err)
+	if len(c.domain) == 0 {
+		return PatchReport{Patch: c.source.ID(), Outcome: Skipped, Reason: "the patch has no domain rules"}, nil
+	}
+	run, report, err := c.begin(&call.input, before)
+	if err == nil && run {
+		err = c.applyDomainRules(call, before, &report)
+	}
+	return report, err
 }
 
 func (c *compiled) applyDomainRules(call *domainCall, before *PatchReport, report *PatchReport) error {
@@ -201,6 +231,9 @@ func (r *domainRule) run(call *domainCall, before *RuleReport) (RuleReport, erro
 	}
 	done, err := r.apply(r, call)
 	report.Matched, report.Changed = done.matched, done.changed
+	if done.replaced > 0 {
+		report.Reason = fmt.Sprintf("%d replaced", done.replaced)
+	}
 	if done.skipped != "" {
 		report.Outcome, report.Reason = Skipped, done.skipped
 	}
@@ -212,6 +245,18 @@ func (r *domainRule) run(call *domainCall, before *RuleReport) (RuleReport, erro
 		report.Outcome = Failed
 	}
 	return report, err
+}
+
+// expected is what of the selected places a rule edits. Where they are not what it expects,
+// a first call fails. A repeated call, in which libvirt's own devices have joined, leaves
+// all of them alone if one was expected and there are several: the edit may stand already,
+// and nobody can tell where.
+func expected[T any](r *domainRule, found []T) ([]T, error) {
+	err := r.checkExpect(len(found))
+	if err != nil && len(found) > 1 {
+		return nil, err
+	}
+	return found, err
 }
 
 // checkExpect compares the number of nodes with what the rule expects.

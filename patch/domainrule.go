@@ -4,7 +4,6 @@
 package patch
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -36,6 +35,7 @@ type domainRule struct {
 // effect is what a rule did.
 type effect struct {
 	matched, changed int
+	replaced         int    // of what add put in, how much took the place of a twin
 	skipped          string // why the rule as a whole was left out; empty when it ran
 }
 
@@ -56,11 +56,7 @@ var operations = map[bundle.Op]operation{
 
 // compileDomainRule compiles one rule; names are those of the rules before it.
 func (c *patchCompiler) compileDomainRule(field string, r *bundle.DomainRule, names unique) {
-	if r.Name != "" {
-		if err := names.add(r.Name); err != nil {
-			c.errorf(field+".name", "", err)
-		}
-	}
+	c.checkRuleName(field, r.Name, names)
 	op, known := operations[r.Op]
 	switch {
 	case r.Op == bundle.OpReplace || r.Op == bundle.OpMerge:
@@ -98,6 +94,7 @@ func (c *patchCompiler) checkFields(field string, r *bundle.DomainRule, op opera
 		{r.Expression != "" && !op.value, "expression", "op %s takes no expression"},
 		{r.Value != nil && r.Expression != "" && op.value, "expression", "op %s takes either value or expression, not both"},
 		{op.needsValue && r.Value == nil && r.Expression == "", "value", "op %s needs a value or an expression"},
+		{r.Expression != "" && r.Op == bundle.OpTest, "expression", "op %s takes no expression: use when, or a value"},
 		{r.XML != "" && !op.xml, "xml", "op %s takes no xml"},
 		{r.XML == "" && op.xml, "xml", "op %s needs xml: the elements to add"},
 		{r.Position != "" && !op.position, "position", "op %s takes no position"},
@@ -181,25 +178,23 @@ func checkAliases(f *document.Fragment) error {
 }
 
 // checkIdentities refuses elements that could not be found again, where the path tells
-// the parent; what it does not tell is checked when the rule is applied.
+// the parent for sure; what it does not tell is checked when the rule is applied.
 func (r *domainRule) checkIdentities() error {
 	steps := r.path.Steps()
-	if r.Position == bundle.PositionBefore || r.Position == bundle.PositionAfter {
-		steps = steps[:len(steps)-1]
-	}
 	n := len(steps)
-	if n == 0 || steps[n-1].Kind != selector.Child || steps[n-1].Local == "*" {
-		return nil
-	}
-	parent := &xmlquery.Node{Data: steps[n-1].Local}
-	if n > 1 && steps[n-2].Kind == selector.Child {
-		parent.Parent = &xmlquery.Node{Data: steps[n-2].Local}
-	}
-	var errs []error
-	for _, e := range r.fragment.Elements() {
-		if _, _, err := identify(parent, e); err != nil {
-			errs = append(errs, err)
+	if r.Position == bundle.PositionBefore || r.Position == bundle.PositionAfter {
+		if n--; steps[n].Kind != selector.Child || steps[n].Descendant {
+			return nil
 		}
 	}
-	return errors.Join(errs...)
+	if n < 2 || !namesParent(&steps[n-2]) || !namesParent(&steps[n-1]) || steps[n-1].Descendant {
+		return nil
+	}
+	parent := &xmlquery.Node{Data: steps[n-1].Local, Parent: &xmlquery.Node{Data: steps[n-2].Local}}
+	_, err := identifyAll(parent, r.fragment.Elements())
+	return err
+}
+
+func namesParent(s *selector.Step) bool {
+	return s.Kind == selector.Child && s.Local != "*" && s.Prefix == ""
 }

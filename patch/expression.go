@@ -19,7 +19,7 @@ import (
 // Limits of an expression.
 const (
 	maxExpressionBytes = 4096
-	maxExpressionCost  = 1_000_000 // of CEL's cost units, per evaluation
+	maxExpressionCost  = 100_000 // of CEL's cost units, per evaluation
 )
 
 // scope says which names an expression may use.
@@ -43,6 +43,9 @@ func newCompiler() (*compiler, error) {
 		cel.OptionalTypes(), ext.Strings(ext.StringsVersion(4)), ext.Math(), ext.Lists(),
 		cel.ParserExpressionSizeLimit(maxExpressionBytes), cel.ParserRecursionLimit(32),
 	)
+	if err == nil {
+		env, err = env.Extend(boundedFunctions()...)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up CEL: %w", err)
 	}
@@ -83,7 +86,7 @@ func (c *compiler) compile(text string, in scope, variables []string, accepts fu
 	if err := e.inspect(checked.NativeRep(), variables); err != nil {
 		return nil, err
 	}
-	program, err := c.envs[in].Program(checked, cel.CostLimit(maxExpressionCost), cel.InterruptCheckFrequency(256))
+	program, err := c.envs[in].Program(checked, cel.CostLimit(maxExpressionCost), cel.CostTracking(resultCost{}), cel.InterruptCheckFrequency(256))
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +113,7 @@ func (e *expression) inspect(checked *ast.AST, variables []string) error {
 		case ast.SelectKind:
 			errs = append(errs, checkVariable(n.AsSelect(), variables))
 		case ast.CallKind:
-			errs = append(errs, checkPathLiteral(n.AsCall()))
+			errs = append(errs, checkPathLiteral(n.AsCall()), checkFunction(n.AsCall()))
 		}
 	}))
 	return errors.Join(errs...)
@@ -126,6 +129,14 @@ func checkVariable(s ast.SelectExpr, variables []string) error {
 		}
 	}
 	return fmt.Errorf("variables.%s is not defined before its use", s.FieldName())
+}
+
+// checkFunction refuses the function whose result has no bound that could be told beforehand.
+func checkFunction(call ast.CallExpr) error {
+	if call.FunctionName() == "format" {
+		return errors.New("format() is not supported: put texts together with + and string()")
+	}
+	return nil
 }
 
 // input is what expressions are evaluated on.

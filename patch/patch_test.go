@@ -70,6 +70,11 @@ func add(path, xml string) bundle.DomainRule {
 	return bundle.DomainRule{Op: bundle.OpAdd, Path: path, XML: xml}
 }
 
+// evaluating is a rule whose expression is evaluated on the way.
+func evaluating(expression string) bundle.DomainRule {
+	return bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: expression}
+}
+
 func TestDomain(t *testing.T) {
 	cases := map[string]struct {
 		reason   string
@@ -130,13 +135,22 @@ func TestDomain(t *testing.T) {
 			rule:   add("/domain", `<qemu:commandline><qemu:arg value="-device"/><qemu:arg value="a"/></qemu:commandline>`),
 			old:    "</devices>\n", new: "</devices>\n\t<qemu:commandline>\n\t\t<qemu:arg value=\"-device\"/>\n\t\t<qemu:arg value=\"a\"/>\n\t</qemu:commandline>\n",
 		},
+		"add beside its twin": {
+			reason: "the second selected place is the twin, which is replaced by then",
+			rule:   bundle.DomainRule{Op: bundle.OpAdd, Path: "/domain/devices/disk", XML: "<disk type='block'><target dev='vdb'/></disk>", Position: bundle.PositionAfter},
+			old:    "<disk type=\"file\">\n\t\t\t<target dev=\"vdb\" bus=\"virtio\"></target>", new: "<disk type='block'>\n\t\t\t<target dev='vdb'/>",
+		},
+		"add an empty container that is there": {reason: "it asks for its existence alone", rule: add("/domain", "<os/>")},
+		"bounded functions": {
+			rule: evaluating("['a', 'b', ''].join('-') + ['', 'c'].join() + [['d'], ['e']].flatten()[1] + string([[1], [[2]]].flatten(2).size()) + 'xyx'.replace('x', 'z') + 'xyx'.replace('x', 'z', 1) + string(lists.range(3).size())"),
+			old:  "hvm", new: "a-b-ce2zyzzyx3",
+		},
 		"remove an element":         {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "//disk/alias"}, old: "\n\t\t\t<alias name=\"ua-root\"></alias>", new: ""},
 		"remove attributes":         {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "//disk/driver/@*"}, old: ` type="qcow2" cache="none"`, new: ""},
 		"remove text":               {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/os/type/text()"}, old: "hvm", new: ""},
 		"remove what is not there":  {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "//watchdog"}},
 		"test":                      {rule: bundle.DomainRule{Op: bundle.OpTest, Path: "//disk", Expect: bundle.ExpectSome}},
 		"test a value":              {rule: bundle.DomainRule{Op: bundle.OpTest, Path: "//target/@dev", Value: ptr("vdb")}},
-		"test by expression":        {rule: bundle.DomainRule{Op: bundle.OpTest, Path: "//target/@dev", Expression: "'vd' + 'b'"}},
 		"set a text node":           {rule: set("/domain/os/type/text()", "x"), old: "hvm", new: "x"},
 		"set creates nothing twice": {reason: "a once-per-parent element with another attribute is a non-match", rule: bundle.DomainRule{Op: bundle.OpSet, Path: "//disk[alias]/driver[@type='raw']/@cache", Value: ptr("x"), Expect: bundle.ExpectAny}},
 	}
@@ -186,10 +200,21 @@ func TestDomainFails(t *testing.T) {
 		"expression gives a list": {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "dyn([1])"}, "gives list instead of text"},
 		"bad path in xpath()":     {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "xpath('//' + vmi.metadata.name + '[')[0]"}, "xpath('//vm['): unexpected end of the path"},
 		"not idempotent":          {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "current + 'x'"}, "spec.domain[0]: the rule is not idempotent"},
-		"cost":                    {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "[1,2,3,4,5,6,7,8,9,10].map(a,[1,2,3,4,5,6,7,8,9,10].map(b,[1,2,3,4,5,6,7,8,9,10].map(c,[1,2,3,4,5,6,7,8,9,10].map(d,[1,2,3,4,5,6,7,8,9,10].map(e,[1,2,3,4,5,6,7,8,9,10].map(f,1)))))).size() > 0 ? 'x' : 'y'"}, "actual cost limit exceeded"},
 		"steps":                   {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "[1,2,3,4,5,6,7,8,9,10].map(a,[1,2,3,4,5,6,7,8,9,10].map(b,[1,2,3,4,5,6,7,8,9,10].map(c,[1,2,3,4,5,6,7,8,9,10].map(d,xpath('//entry'))))).size() > 0 ? 'x' : 'y'"}, "more than 200000 evaluation steps"},
+		"cost":                    {evaluating("lists.range(1900).filter(a, lists.range(1900).exists(b, b > 1900)).size() > 0 ? 'x' : 'y'"), "actual cost limit exceeded"},
+		"replace multiplies":      {evaluating("'a'" + strings.Repeat(".replace('a','aaaaaaaaaa')", 10)), "the text would have more than 262144 bytes"},
+		"replace of nothing":      {evaluating("'" + strings.Repeat("a", 1000) + "'.replace('', '" + strings.Repeat("b", 1000) + "')"), "the text would have more than 262144 bytes"},
+		"join multiplies":         {evaluating("lists.range(2000).map(i, '" + strings.Repeat("a", 1000) + "').join(',')"), "the text would have more than 262144 bytes"},
+		"range":                   {evaluating("lists.range(1000000000000).size() > 0 ? 'x' : 'y'"), "the list would have more than 2000 elements"},
+		"concatenation":           {evaluating("(lists.range(2000) + lists.range(2000)).size() > 0 ? 'x' : 'y'"), "actual cost limit exceeded"},
+		"flatten":                 {evaluating("lists.range(100).map(i, lists.range(100)).flatten().size() > 0 ? 'x' : 'y'"), "the list would have more than 2000 elements"},
+		"split":                   {evaluating("'" + strings.Repeat("a", 3000) + "'.split('').size() > 0 ? 'x' : 'y'"), "actual cost limit exceeded"},
+		"add over other children": {add("/domain", "<sysinfo/>"), "adding <sysinfo> below <domain> is not supported yet"},
+		"add loses children":      {add("/domain", "<devices><memballoon model='none'/></devices>"), "<devices> is there and holds <disk>, which the fragment lacks and would remove: add the children that you want to devices itself"},
+		"add over another device": {add("/domain/devices", "<disk><target dev='vda'/><alias name='ua-other'/></disk>"), "a <disk> that agrees on target/@dev is there with another alias: it is another device"},
+		"beside the root":         {bundle.DomainRule{Op: bundle.OpAdd, Path: "/domain", XML: "<features/>", Position: bundle.PositionBefore}, "no element can stand beside the root element"},
 		"unknown element":         {add("//alias/..", "<frobnicate/>"), "adding <frobnicate> below <disk> is not supported yet"},
-		"add to an attribute":     {add("//disk/@type", "<driver/>"), "selects an attribute or a text"},
+		"add to an attribute":     {add("//disk/@type", "<driver/>"), "selects something else than an element"},
 		"device without a key":    {add("//disk/..", "<hostdev/>"), "<hostdev> below <devices> needs alias/@name"},
 	}
 	for name, tc := range cases {
@@ -234,6 +259,112 @@ func TestAddRefusesAmbiguousTwins(t *testing.T) {
 	p := compile(t, rules(add("/domain/devices", `<disk><target dev="vda"/></disk>`)))
 	if _, _, err := p.Domain(context.Background(), []byte(src), []byte(vmi), nil); err == nil || !strings.Contains(err.Error(), "2 siblings <disk> have the same target/@dev") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestRepeatLeavesSeveralAlone: with expect One, nodes that joined since the first call are
+// not edited with it.
+func TestRepeatLeavesSeveralAlone(t *testing.T) {
+	p := compile(t, rules(
+		bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/devices/disk[alias]/@mark", Value: ptr("x"), Expect: bundle.ExpectOne},
+		bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/devices/disk/alias", Expect: bundle.ExpectOne},
+	))
+	_, report, err := p.Domain(context.Background(), []byte(domain), []byte(vmi), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined := strings.ReplaceAll(domain, "</disk>", "<alias name=\"a\"/></disk>")
+	out, second, err := p.Domain(context.Background(), []byte(joined), []byte(vmi), report)
+	if err != nil || string(out) != joined {
+		t.Errorf("%v (-before +after):\n%s", err, cmp.Diff(joined, string(out)))
+	}
+	for _, r := range second.Patches[0].Rules {
+		if !strings.Contains(r.Reason, "exactly one is expected") {
+			t.Errorf("the report does not tell: %+v", r)
+		}
+	}
+}
+
+// TestTwoPatchesShareAContainer: the second must not wipe what the first put in.
+func TestTwoPatchesShareAContainer(t *testing.T) {
+	b := rules()
+	b.Patches = nil
+	for _, name := range []string{"a", "b"} {
+		b.Patches = append(b.Patches, onePatch(name, add("/domain", "<qemu:commandline/>"), add("/domain/qemu:commandline", "<qemu:arg value='-device'/><qemu:arg value='"+name+"'/>")))
+	}
+	out, _, err := compile(t, b).Domain(context.Background(), []byte(domain), []byte(vmi), nil)
+	if err != nil || strings.Count(string(out), "-device") != 2 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestBlameSparesTheInnocent: an ignorable patch that makes another one fail the check is
+// left out; the VM starts.
+func TestBlameSparesTheInnocent(t *testing.T) {
+	counter := onePatch("counter", bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/title", Expression: "current == null ? '1' : current + '1'"})
+	counter.FailurePolicy = bundle.Ignore
+	b := rules()
+	b.Patches = []bundle.Patch{counter, onePatch("reader", bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/description", Expression: "xpath('/domain/title').size() > 0 ? xpath('/domain/title')[0] : 'none'"})}
+	out, report, err := compile(t, b).Domain(context.Background(), []byte(domain), []byte(vmi), nil)
+	if err != nil || report.Patches[0].Outcome != patch.Ignored || !strings.Contains(string(out), "<description>none</description>") {
+		t.Errorf("%v, %+v\n%s", err, report, out)
+	}
+}
+
+// TestUndoKeepsCounting: an ignored patch between two others does not give them more room.
+func TestUndoKeepsCounting(t *testing.T) {
+	failing := onePatch("failing", bundle.DomainRule{Op: bundle.OpTest, Path: "//nosuch"})
+	failing.FailurePolicy = bundle.Ignore
+	b := rules()
+	b.Patches = []bundle.Patch{
+		onePatch("a", set("/domain/title", strings.Repeat("a", 200<<10))), failing,
+		onePatch("z", set("/domain/description", strings.Repeat("z", 200<<10))),
+	}
+	if _, _, err := compile(t, b).Domain(context.Background(), []byte(domain), []byte(vmi), nil); err == nil || !strings.Contains(err.Error(), "add more than 262144 bytes") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestMatchingEnds: conditions cannot hold the webhook up.
+func TestMatchingEnds(t *testing.T) {
+	b := rules(set("/domain/@a", "1"))
+	b.Patches[0].MatchConditions = []bundle.MatchCondition{{Name: "c", Expression: "lists.range(60000).map(i, i).size() < 0"}}
+	if _, err := compile(t, b).Matching(context.Background(), []byte(vmi)); err == nil || !strings.Contains(err.Error(), "spec.matchConditions[0] (c): ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCloudInitExpressionValues(t *testing.T) {
+	for expression, want := range map[string]string{
+		"9007199254740993":                  `"x":9007199254740993`,
+		"{'b': 1, 'a': [true, null, 'é<']}": `"x":{"a":[true,null,"é<"],"b":1}`,
+		"2.5":                               `"x":2.5`,
+	} {
+		b := rules()
+		b.Patches[0].CloudInit = []bundle.CloudInitRule{{Target: bundle.NetworkData, Op: bundle.OpAdd, Path: "/x", Expression: expression}}
+		data := `{"DataSource":"noCloud","NoCloudMetaData":{"instance-id":"i"},"UserData":"#cloud-config\n","NetworkData":"{\"version\":2}"}`
+		out, _, err := compile(t, b).CloudInit(context.Background(), []byte(data), []byte(vmi))
+		var got struct{ NetworkData string }
+		if err == nil {
+			err = json.Unmarshal(out, &got)
+		}
+		if err != nil || !strings.Contains(strings.ReplaceAll(got.NetworkData, " ", ""), want) {
+			t.Errorf("%s: %v, %s; want %s", expression, err, got.NetworkData, want)
+		}
+	}
+	for expression, want := range map[string]string{
+		"b'x'":              "bytes, which JSON cannot hold",
+		"{1: 2}":            "JSON has strings alone",
+		"1.0 / 0.0":         "infinity",
+		"[optional.none()]": "empty optional",
+		"lists.range(200).map(i, lists.range(200))": "more than 20000 values",
+	} {
+		b := rules()
+		b.Patches[0].CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/x", Expression: expression}}
+		data := `{"DataSource":"noCloud","NoCloudMetaData":{"instance-id":"i"},"UserData":"#cloud-config\n"}`
+		if _, _, err := compile(t, b).CloudInit(context.Background(), []byte(data), []byte(vmi)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want an error with %q", expression, err, want)
+		}
 	}
 }
 

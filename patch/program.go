@@ -7,6 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"runtime"
+	"strings"
 
 	"github.com/google/cel-go/common/types"
 
@@ -18,6 +21,8 @@ import (
 // Matching evaluates the matchConditions of every patch of the bundle on a VMI, given as
 // JSON. The slice has one element per patch, in the bundle's order.
 func (p *Program) Matching(ctx context.Context, vmi []byte) ([]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, MaxDuration)
+	defer cancel()
 	parsed, err := parseVMI(vmi)
 	if err != nil {
 		return nil, err
@@ -110,6 +115,28 @@ func (c *compiled) fail(report *PatchReport, err error) (goOn bool) {
 		return true
 	}
 	return false
+}
+
+// recovered makes a panic an error of the patch. Its place is told, not its text, which may
+// quote the VM's data.
+func (c *compiled) recovered(report *PatchReport, err *error) {
+	if r := recover(); r != nil {
+		report.Patch = c.source.ID()
+		*err = c.ruleError("spec", "", fmt.Errorf("a fault of DomainPatch itself at %s: please report it", panicPlace()))
+	}
+}
+
+// panicPlace is the line that panicked, seen from a function that recovers.
+func panicPlace() string {
+	for skip := 2; ; skip++ {
+		pc, file, line, ok := runtime.Caller(skip)
+		if !ok {
+			return "an unknown place"
+		}
+		if f := runtime.FuncForPC(pc); f != nil && !strings.HasPrefix(f.Name(), "runtime.") {
+			return fmt.Sprintf("%s:%d", path.Base(file), line)
+		}
+	}
 }
 
 // ruleError gives an error of a rule its place.

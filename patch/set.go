@@ -29,30 +29,38 @@ func applySet(r *domainRule, call *domainCall) (effect, error) {
 		return effect{}, err
 	}
 	done := effect{matched: len(targets)}
-	expectErr := r.checkExpect(len(targets))
-	if expectErr != nil && !call.repeat {
-		return done, expectErr
+	targets, err = expected(r, targets)
+	if err != nil && !call.repeat {
+		return done, err
 	}
+	expectErr := err
+	texts := make([]*string, len(targets)) // all before the first edit: a failure leaves no half
 	left := 0
-	for _, t := range targets {
+	for i, t := range targets {
 		text, ok, err := r.text(call, t)
 		if err != nil {
 			return done, err
 		}
-		if !ok {
+		if ok {
+			texts[i] = &text
+		} else {
 			left++
+		}
+	}
+	if left > 0 && left == len(targets) {
+		done.skipped = "the expression gives null"
+	}
+	for i, t := range targets {
+		if texts[i] == nil {
 			continue
 		}
-		changed, err := t.set(call.doc, text)
+		changed, err := t.set(call.doc, *texts[i])
 		if err != nil {
 			return done, err
 		}
 		if changed {
 			done.changed++
 		}
-	}
-	if left > 0 && left == len(targets) {
-		done.skipped = "the expression gives null"
 	}
 	return done, expectErr
 }

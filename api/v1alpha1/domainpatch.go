@@ -152,8 +152,8 @@ type Variable struct {
 	// +kubebuilder:validation:Pattern=`^[a-zA-Z_][a-zA-Z0-9_]*$`
 	Name string `json:"name"`
 
-	// expression is CEL that gives the value. It reads vmi, xpath() and the variables
-	// above it. At most 4096 characters.
+	// expression is CEL that gives the value. It reads vmi and the variables above it.
+	// At most 4096 characters.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096

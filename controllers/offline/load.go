@@ -6,6 +6,7 @@ package offline
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ import (
 	"slices"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
@@ -105,13 +106,20 @@ func expand(name string) ([]string, error) {
 	return files, nil
 }
 
+// found is what a file holds.
+type found struct {
+	patches []v1alpha1.DomainPatch
+	skipped []string
+	errs    []error
+}
+
 func parsePatches(file string, data []byte) (patches []v1alpha1.DomainPatch, skipped []string, err error) {
-	var errs []error
+	var f found
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
 	for n := 1; ; n++ {
 		doc, err := reader.Read()
 		if errors.Is(err, io.EOF) {
-			return patches, skipped, errors.Join(errs...)
+			return f.patches, f.skipped, errors.Join(f.errs...)
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: document %d: %w", file, n, err)
@@ -119,15 +127,13 @@ func parsePatches(file string, data []byte) (patches []v1alpha1.DomainPatch, ski
 		if isComment(doc) {
 			continue
 		}
-		p, other, err := parsePatch(doc)
-		switch {
-		case err != nil:
-			errs = append(errs, fmt.Errorf("%s: document %d: %w", file, n, err))
-		case p != nil:
-			patches = append(patches, *p)
-		default:
-			skipped = append(skipped, file+": "+other)
+		asJSON, err := yaml.YAMLToJSONStrict(doc)
+		if err != nil {
+			err = errors.New(strings.Join(strings.Fields(err.Error()), " ")) // it spans lines
+			f.errs = append(f.errs, fmt.Errorf("%s: document %d: %w", file, n, err))
+			continue
 		}
+		f.object(file, fmt.Sprintf("document %d", n), asJSON)
 	}
 }
 
@@ -141,41 +147,85 @@ func isComment(doc []byte) bool {
 	return true
 }
 
-// parsePatch decodes strictly: unknown and repeated fields are errors.
-func parsePatch(doc []byte) (p *v1alpha1.DomainPatch, other string, err error) {
+// object takes one object, or every item of a v1 List, as kubectl get prints it.
+func (f *found) object(file, place string, asJSON []byte) {
 	var header struct {
-		metav1.TypeMeta   `json:",inline"`
-		metav1.ObjectMeta `json:"metadata"`
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+		Metadata   struct {
+			Name string `json:"name"`
+		} `json:"metadata"`
+		Items []json.RawMessage `json:"items"`
 	}
-	if err := yaml.Unmarshal(doc, &header); err != nil {
-		return nil, "", err
+	if err := json.Unmarshal(asJSON, &header); err != nil {
+		f.errs = append(f.errs, fmt.Errorf("%s: %s: this is no Kubernetes object", file, place))
+		return
+	}
+	if header.APIVersion == "v1" && header.Kind == "List" {
+		for i, item := range header.Items {
+			f.object(file, fmt.Sprintf("%s, items[%d]", place, i), item)
+		}
+		return
 	}
 	group, version, _ := strings.Cut(header.APIVersion, "/")
-	if group != v1alpha1.Group {
-		if header.Kind == "" {
-			return nil, "", errors.New("neither apiVersion nor kind: is this a Kubernetes object?")
+	isPatch := header.Kind == "DomainPatch" && group == v1alpha1.Group && version == v1alpha1.GroupVersion.Version
+	var err error
+	switch {
+	case isPatch:
+		var p v1alpha1.DomainPatch
+		if p, err = decodePatch(asJSON); err == nil {
+			f.patches = append(f.patches, p)
 		}
-		return nil, header.Kind + " " + header.Name, nil
+	case header.Kind == "":
+		err = errors.New("neither apiVersion nor kind: is this a Kubernetes object?")
+	case group == v1alpha1.Group || header.Kind == "DomainPatch":
+		err = fmt.Errorf("%s %s is not supported: use DomainPatch of %s", header.APIVersion, header.Kind, v1alpha1.GroupVersion)
+	default:
+		f.skipped = append(f.skipped, fmt.Sprintf("%s: %s %s", file, header.Kind, header.Metadata.Name))
 	}
-	if version != v1alpha1.GroupVersion.Version || header.Kind != "DomainPatch" {
-		return nil, "", fmt.Errorf("%s %s is not supported: use DomainPatch of %s", header.APIVersion, header.Kind, v1alpha1.GroupVersion)
+	if err != nil {
+		f.errs = append(f.errs, fmt.Errorf("%s: %s: %w", file, strings.TrimSpace(place+": "+header.Kind+" "+header.Metadata.Name), err))
 	}
-	p = &v1alpha1.DomainPatch{}
-	if err := decodeStrict(doc, p); err != nil {
-		return nil, "", fmt.Errorf("DomainPatch %s: %w", header.Name, err)
-	}
-	if p.Name == "" {
-		return nil, "", errors.New("metadata.name is missing")
-	}
-	return p, "", nil
 }
 
-// decodeStrict decodes as the API server does with strict field validation.
-func decodeStrict(doc []byte, into any) error {
-	asJSON, err := yaml.YAMLToJSONStrict(doc)
+// decodePatch decodes as the API server does with strict field validation, and refuses
+// what its schema refuses and the decoded object does not show.
+func decodePatch(asJSON []byte) (v1alpha1.DomainPatch, error) {
+	var p v1alpha1.DomainPatch
+	mistakes, err := kjson.UnmarshalStrict(asJSON, &p)
 	if err != nil {
-		return errors.New(strings.Join(strings.Fields(err.Error()), " ")) // it spans lines
+		if strings.Contains(err.Error(), "of type string") {
+			err = fmt.Errorf("%w: put the value in quotes", err) // on, yes, 500: YAML takes them for something else
+		}
+		return p, errors.Join(append(mistakes, err)...)
 	}
-	mistakes, err := kjson.UnmarshalStrict(asJSON, into)
-	return errors.Join(append(mistakes, err)...)
+	if reasons := validation.IsDNS1123Subdomain(p.Name); len(reasons) > 0 {
+		mistakes = append(mistakes, fmt.Errorf("metadata.name %q: %s", p.Name, reasons[0]))
+	} else if len(p.Name) > validation.DNS1123LabelMaxLength {
+		mistakes = append(mistakes, fmt.Errorf("metadata.name has %d characters, over the limit of %d", len(p.Name), validation.DNS1123LabelMaxLength))
+	}
+	return p, errors.Join(append(mistakes, missingPaths(asJSON)...)...)
+}
+
+// missingPaths finds cloud-init rules without a path: a forgotten one must not mean the
+// whole document, which the empty path does.
+func missingPaths(asJSON []byte) []error {
+	var raw struct {
+		Spec struct {
+			CloudInit []struct {
+				Op   v1alpha1.CloudInitOp `json:"op"`
+				Path *string              `json:"path"`
+			} `json:"cloudInit"`
+		} `json:"spec"`
+	}
+	if err := json.Unmarshal(asJSON, &raw); err != nil {
+		return []error{err}
+	}
+	var errs []error
+	for i, r := range raw.Spec.CloudInit {
+		if r.Path == nil && r.Op != v1alpha1.CloudInitOpMerge {
+			errs = append(errs, fmt.Errorf(`spec.cloudInit[%d].path is missing ("" is the whole document)`, i))
+		}
+	}
+	return errs
 }

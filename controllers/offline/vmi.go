@@ -4,6 +4,7 @@
 package offline
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,14 +27,13 @@ type VMI struct {
 // as KubeVirt does: the VM's name and namespace; the template's labels, annotations and
 // spec. YAML or JSON. A missing namespace is "default".
 func ParseVMI(data []byte) (*VMI, error) {
-	var object map[string]any
-	if err := yaml.Unmarshal(data, &object); err != nil {
+	object, err := parseObject(data)
+	if err != nil {
 		return nil, err
 	}
 	switch kind, _ := object["kind"].(string); kind {
 	case "VirtualMachineInstance":
 	case "VirtualMachine":
-		var err error
 		if object, err = fromTemplate(object); err != nil {
 			return nil, err
 		}
@@ -55,6 +55,21 @@ func ParseVMI(data []byte) (*VMI, error) {
 	}
 	parsed, err := render.ParseVMI(encoded)
 	return &VMI{VMI: parsed, Namespace: namespace}, err
+}
+
+// parseObject keeps numbers as they are written: a float64 would round large ones.
+func parseObject(data []byte) (map[string]any, error) {
+	asJSON, err := yaml.YAMLToJSON(data)
+	if err != nil {
+		return nil, err
+	}
+	var object map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(asJSON))
+	decoder.UseNumber()
+	if err := decoder.Decode(&object); err != nil {
+		return nil, errors.New("this is no Kubernetes object")
+	}
+	return object, nil
 }
 
 func fromTemplate(vm map[string]any) (map[string]any, error) {

@@ -27,7 +27,7 @@ func ParseFragment(text string) (*Fragment, error) {
 	}
 	d := newDocument(text)
 	d.fragment = text
-	p := &parser{scanner: scanner{src: text}, doc: d, open: []*xmlquery.Node{d.root}}
+	p := &parser{scanner: scanner{src: text}, doc: d, open: []*xmlquery.Node{d.root}, maxNodes: MaxNodes}
 	p.bound = []binding{{"qemu", QEMUNamespace}}
 	if i := firstBadChar(text); i >= 0 {
 		return nil, p.errorAt(i, "not UTF-8, or a character that XML cannot hold")
@@ -201,7 +201,7 @@ func (d *Document) parseInto(parent *xmlquery.Node, text string) (*xmlquery.Node
 	fragment := d.fragment
 	d.fragment = text
 	defer func() { d.fragment = fragment }()
-	p := &parser{scanner: scanner{src: text}, doc: d, open: []*xmlquery.Node{holder}, bound: bindingsAt(parent), nodes: len(d.records)}
+	p := &parser{scanner: scanner{src: text}, doc: d, open: []*xmlquery.Node{holder}, bound: bindingsAt(parent), nodes: len(d.records), maxNodes: MaxNodes + MaxGrowth}
 	if err := p.content(); err != nil {
 		return nil, err
 	}

@@ -20,9 +20,23 @@ func Parse(src []byte) (*Document, error) {
 	if len(src) > MaxBytes {
 		return nil, fmt.Errorf("the document has %d bytes, over the limit of %d", len(src), MaxBytes)
 	}
-	text := string(src)
+	return parseText(string(src), MaxNodes)
+}
+
+// Restore gives the document as it was when its Bytes were snapshot. What edits have added
+// still counts towards MaxGrowth.
+func (d *Document) Restore(snapshot []byte) (*Document, error) {
+	before, err := parseText(string(snapshot), len(snapshot)) // edits may have taken it over the limits of an input
+	if err != nil {
+		return nil, err
+	}
+	before.grown = d.grown
+	return before, nil
+}
+
+func parseText(text string, maxNodes int) (*Document, error) {
 	d := newDocument(text)
-	p := &parser{scanner: scanner{src: text}, doc: d}
+	p := &parser{scanner: scanner{src: text}, doc: d, maxNodes: maxNodes}
 	if i := firstBadChar(text); i >= 0 {
 		return nil, p.errorAt(i, "not UTF-8, or a character that XML cannot hold")
 	}
@@ -35,11 +49,12 @@ func Parse(src []byte) (*Document, error) {
 // parser builds the tree of one text into the tables of a document.
 type parser struct {
 	scanner
-	doc   *Document
-	open  []*xmlquery.Node // elements not closed yet; the first is the parent of the top level
-	bound []binding        // namespace declarations in scope, innermost last
-	marks []int            // per open element: len(bound) before it
-	nodes int
+	doc      *Document
+	open     []*xmlquery.Node // elements not closed yet; the first is the parent of the top level
+	bound    []binding        // namespace declarations in scope, innermost last
+	marks    []int            // per open element: len(bound) before it
+	nodes    int
+	maxNodes int
 }
 
 type binding struct{ prefix, uri string }
@@ -96,7 +111,7 @@ func (p *parser) declaration() error {
 		if name == "version" && value != "1.0" {
 			return p.errorAt(start, "XML version %q instead of 1.0", value)
 		}
-		if name == "encoding" && !strings.EqualFold(value, "utf-8") && !strings.EqualFold(value, "us-ascii") {
+		if name == "encoding" && !strings.EqualFold(value, "utf-8") {
 			return p.errorAt(start, "encoding %q instead of UTF-8", value)
 		}
 	}
@@ -145,8 +160,8 @@ func (p *parser) add(kind xmlquery.NodeType, data, raw string) error {
 }
 
 func (p *parser) node(kind xmlquery.NodeType, data, raw string) (*xmlquery.Node, error) {
-	if p.nodes++; p.nodes > MaxNodes {
-		return nil, p.errorAt(p.pos, "the document has more than %d nodes", MaxNodes)
+	if p.nodes++; p.nodes > p.maxNodes {
+		return nil, p.errorAt(p.pos, "the document has more than %d nodes", p.maxNodes)
 	}
 	n := p.doc.newNode(kind, data, record{outer: raw})
 	appendChild(p.top(), n)

@@ -125,6 +125,9 @@ func (p *parser) step(before []Step) (Step, error) {
 		if err != nil {
 			return Step{}, err
 		}
+		if pair.Name == "xmlns" {
+			return Step{}, p.refuse(t, "xmlns is no attribute: namespace declarations cannot be selected")
+		}
 		if p.peek().text == "[" {
 			return Step{}, p.refuse(p.peek(), "predicates on attributes are not supported: put the condition on the element")
 		}
