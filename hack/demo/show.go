@@ -1,0 +1,112 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"golang.org/x/term"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/domainpatch/domainpatch/test/cluster"
+)
+
+// show saves and prints what the patches changed: before is what libvirt and the guest would
+// get without them.
+func (s *story) show(context.Context) error {
+	before, after := s.without.CloudInit, s.with.CloudInit
+	if before == nil || after == nil {
+		return errors.New("the VM has no cloud-init data")
+	}
+	for name, content := range map[string][]byte{
+		"domain.before.xml": s.without.Domain, "domain.after.xml": s.with.Domain,
+		"cloud-init.before.json": before.JSON, "cloud-init.after.json": after.JSON,
+	} {
+		if err := os.WriteFile(filepath.Join(s.out, name), content, 0o644); err != nil {
+			return err
+		}
+	}
+	fmt.Println()
+	printDiff("domain.before.xml", s.without.Domain, "domain.after.xml", s.with.Domain)
+	printDiff("user-data before", []byte(before.UserData), "user-data after", []byte(after.UserData))
+	printDiff("network-config before", []byte(before.NetworkData), "network-config after", []byte(after.NetworkData))
+	printDiff("meta-data before", metaData(before), "meta-data after", metaData(after))
+	return nil
+}
+
+// metaData is the document on the disk, where it is YAML or JSON.
+func metaData(c *cluster.CloudInit) []byte {
+	data := c.NoCloudMetaData
+	if data == nil {
+		data = c.ConfigDriveMetaData
+	}
+	text, err := yaml.Marshal(data)
+	if err != nil { // it came from JSON
+		return []byte(err.Error())
+	}
+	return text
+}
+
+// printDiff prints nothing for equal texts.
+func printDiff(oldName string, old []byte, newName string, new []byte) {
+	text := diff.Diff(oldName, old, newName, new)
+	_, text, _ = bytes.Cut(text, []byte("\n")) // the names follow once more
+	for line := range bytes.Lines(text) {
+		colour := ""
+		switch {
+		case !isColoured():
+		case line[0] == '+':
+			colour = "\x1b[32m"
+		case line[0] == '-':
+			colour = "\x1b[31m"
+		case line[0] == '@':
+			colour = "\x1b[36m"
+		}
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		if colour != "" {
+			fmt.Printf("%s%s\x1b[0m\n", colour, line)
+			continue
+		}
+		fmt.Printf("%s\n", line)
+	}
+}
+
+// isColoured is for people: NO_COLOR is explained on no-color.org.
+func isColoured() bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(os.Stdout.Fd()))
+}
+
+// saveYAML writes objects as users know them.
+func (s *story) saveYAML(name string, objects ...client.Object) error {
+	var documents [][]byte
+	for _, object := range objects {
+		kind, err := s.cluster.GroupVersionKindFor(object)
+		if err != nil {
+			return err
+		}
+		object.GetObjectKind().SetGroupVersionKind(kind)
+		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+		if err != nil {
+			return err
+		}
+		unstructured.RemoveNestedField(fields, "metadata", "managedFields")
+		document, err := yaml.Marshal(fields)
+		if err != nil {
+			return err
+		}
+		documents = append(documents, document)
+	}
+	return os.WriteFile(filepath.Join(s.out, name), bytes.Join(documents, []byte("---\n")), 0o644)
+}

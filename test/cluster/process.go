@@ -1,0 +1,175 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package cluster
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// grace is how long a process has to end after SIGTERM.
+const grace = 20 * time.Second
+
+// process is one that runs in the background, in a process group of its own: Ctrl-C in a
+// terminal does not reach it, Stop ends it in order.
+type process struct {
+	name string
+	log  string
+	cmd  *exec.Cmd
+	// foreign is whether it is KubeVirt's. Nothing is learnt from how it ends, and that takes seconds.
+	foreign bool
+	// mortal is whether it may end before it is told to.
+	mortal bool
+	done   chan struct{} // closed when it has ended
+	err    error         // of its end; read it after done is closed
+}
+
+// start starts a process whose output goes to the logs, and which Stop ends.
+func (c *Cluster) start(p *process) error {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.stopped {
+		return errors.New("the cluster is stopped")
+	}
+	p.log = filepath.Join(c.options.Logs, p.name+".log")
+	log, err := os.Create(p.log)
+	if err != nil {
+		return err
+	}
+	defer log.Close() // the process has it then
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if p.cmd.SysProcAttr == nil {
+		p.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	p.cmd.SysProcAttr.Setpgid = true
+	p.cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	if err := p.cmd.Start(); err != nil {
+		return fmt.Errorf("cannot start %s: %w", p.name, err)
+	}
+	p.done = make(chan struct{})
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	c.processes = append(c.processes, p)
+	return nil
+}
+
+// died is an error if the process has ended and should not have.
+func (p *process) died() error {
+	select {
+	case <-p.done:
+	default:
+		return nil
+	}
+	if p.mortal && p.err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s has ended (%v); the end of %s:\n%s", p.name, p.cmd.ProcessState, p.log, tail(p.log))
+}
+
+// stop asks the process to end, and makes it end when it does not. Ours have to end with 0.
+func (p *process) stop() error {
+	select {
+	case <-p.done:
+		return p.died()
+	default:
+	}
+	if p.foreign {
+		p.signal(syscall.SIGKILL)
+		<-p.done
+		return nil
+	}
+	p.signal(syscall.SIGTERM)
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+	case <-timer.C:
+		p.signal(syscall.SIGKILL)
+		<-p.done
+	}
+	if p.err != nil {
+		return fmt.Errorf("%s did not end well on SIGTERM (%w); the end of %s:\n%s", p.name, p.err, p.log, tail(p.log))
+	}
+	return nil
+}
+
+// signal signals the process group. It fails only where the process has just ended.
+func (p *process) signal(s syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, s) }
+
+// stopAll stops them side by side.
+func stopAll(processes []*process) []error {
+	errs := make([]error, len(processes))
+	var group sync.WaitGroup
+	for i, p := range processes {
+		group.Go(func() { errs[i] = p.stop() })
+	}
+	group.Wait()
+	return errs
+}
+
+// tail is the end of a log.
+func tail(file string) string {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-10):], "\n")
+}
+
+// child is a process that was found by its command line.
+type child struct {
+	pid     int
+	command string
+}
+
+func (c child) String() string { return fmt.Sprintf("process %d (%s)", c.pid, c.command) }
+
+func (c child) kill() error {
+	if err := syscall.Kill(c.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	return nil
+}
+
+// childrenOn finds the children of this process whose command line names a folder: those that
+// were started to work on it, whoever started them. One that has ended has no command line.
+func childrenOn(folder string) ([]child, error) {
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return nil, err
+	}
+	isOurs := []byte(fmt.Sprintf("\nPPid:\t%d\n", os.Getpid()))
+	var found []child
+	for _, file := range files {
+		command, err := os.ReadFile(file)
+		if err != nil || !bytes.Contains(command, []byte(folder)) {
+			continue
+		}
+		dir := filepath.Dir(file)
+		status, err := os.ReadFile(filepath.Join(dir, "status"))
+		if err != nil || !bytes.Contains(status, isOurs) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, child{pid, strings.ReplaceAll(strings.Trim(string(command), "\x00"), "\x00", " ")})
+	}
+	return found, nil
+}
