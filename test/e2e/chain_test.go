@@ -41,7 +41,7 @@ func TestChain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Stop() //nolint:errcheck // a case below looks at it
+	defer c.Stop() // a case below looks at its error
 	ch := &chain{Cluster: c, samples: filepath.Join(root, "config", "samples")}
 	t.Run("SamplesPatchTheirVM", func(t *testing.T) { ch.with(t, ctx).samplesPatchTheirVM() })
 	t.Run("AnnotationsOfVMIStay", func(t *testing.T) { ch.with(t, ctx).annotationsOfVMIStay() })
