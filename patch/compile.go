@@ -97,6 +97,10 @@ func (c *patchCompiler) compile() {
 		c.errorf("spec", "", fmt.Errorf("the patch has %d rules, over the limit of %d: split it", n, bundle.MaxRules))
 		return
 	}
+	if n := src.ExpressionBytes(); n > bundle.MaxPatchExpressionBytes {
+		c.errorf("spec", "", fmt.Errorf("the expressions have %d bytes together, over the limit of %d: use fewer or shorter ones", n, bundle.MaxPatchExpressionBytes))
+		return
+	}
 	c.compileConditions()
 	c.compileVariables()
 	names := unique{}

@@ -334,6 +334,27 @@ func TestMatchingEnds(t *testing.T) {
 	}
 }
 
+func TestRequiresCloudInit(t *testing.T) {
+	rule := []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/x", Value: json.RawMessage("1")}}
+	cases := map[string]struct {
+		edit func(*bundle.Patch)
+		want string
+	}{
+		"required":       {func(*bundle.Patch) {}, "DomainPatch ns/p"},
+		"ignorable":      {func(p *bundle.Patch) { p.FailurePolicy = bundle.Ignore }, ""},
+		"no rules":       {func(p *bundle.Patch) { p.CloudInit = nil }, ""},
+		"does not match": {func(p *bundle.Patch) { p.MatchConditions = []bundle.MatchCondition{{Name: "c", Expression: "false"}} }, ""},
+	}
+	for name, tc := range cases {
+		b := rules(set("/domain/@a", "1"))
+		b.Patches[0].CloudInit = rule
+		tc.edit(&b.Patches[0])
+		if got, err := compile(t, b).RequiresCloudInit(context.Background(), []byte(vmi)); err != nil || got != tc.want {
+			t.Errorf("%s: got %q, %v", name, got, err)
+		}
+	}
+}
+
 func TestCloudInitExpressionValues(t *testing.T) {
 	for expression, want := range map[string]string{
 		"9007199254740993":                  `"x":9007199254740993`,

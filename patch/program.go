@@ -39,6 +39,29 @@ func (p *Program) Matching(ctx context.Context, vmi []byte) ([]bool, error) {
 	return matching, nil
 }
 
+// RequiresCloudInit names a patch that matches the VMI, given as JSON, has rules for
+// cloud-init and must not be left out; empty where there is none. An error is one of such
+// a patch's matchConditions.
+func (p *Program) RequiresCloudInit(ctx context.Context, vmi []byte) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, MaxDuration)
+	defer cancel()
+	parsed, err := parseVMI(vmi)
+	if err != nil {
+		return "", err
+	}
+	in := &input{ctx: ctx, vmi: parsed}
+	for i := range p.patches {
+		c := &p.patches[i]
+		if len(c.cloudInit) == 0 || c.source.FailurePolicy == bundle.Ignore {
+			continue
+		}
+		if reason, err := c.unmet(in); err != nil || reason == "" {
+			return c.source.ID(), err
+		}
+	}
+	return "", nil
+}
+
 // unmet names the first matchCondition that does not hold; empty when all do.
 func (c *compiled) unmet(in *input) (string, error) {
 	for i, m := range c.conditions {

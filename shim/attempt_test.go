@@ -18,7 +18,8 @@ import (
 const withPlaceholder = `<domain><devices><interface type="ethernet"><alias name="placeholder-0"></alias></interface></devices></domain>`
 
 // step is one call of an attempts case, and what becomes of it: "first", "repeat of INPUT",
-// "taken" (refused because another sidecar got the cloud-init data), "failed" or "ok" (cloud-init).
+// "taken" (refused because another sidecar got the cloud-init data), "not subscribed" and "missed"
+// (refused because nobody got it, or that call failed), "failed" or "ok" (cloud-init).
 type step struct {
 	cloudInit bool
 	in        string
@@ -95,8 +96,12 @@ func TestAttemptsWithCloudInit(t *testing.T) {
 			steps:     []step{{in: "A", want: "first"}, {in: "B", want: "repeat of A"}},
 		},
 		"CloudInitNotSubscribed": {
-			reason: "rules that matchConditions leave out of this VM need no hook",
+			reason: "rules that must apply by now and have no hook do not go lost in silence",
 			rules:  true,
+			steps:  []step{{in: "A", want: "not subscribed"}},
+		},
+		"CloudInitNotRequired": {
+			reason: "rules that matchConditions or failurePolicy leave out of this VM need no hook",
 			steps:  []step{{in: "A", want: "first"}},
 		},
 		"CloudInitKeptAfterFailure": {
@@ -109,7 +114,7 @@ func TestAttemptsWithCloudInit(t *testing.T) {
 			reason:    "the start must not go on with the cloud-init data of an earlier attempt",
 			subscribe: true,
 			rules:     true,
-			steps:     []step{opened, {in: "A", want: "first"}, notOpened, {in: "A", want: "taken"}, opened, {in: "A", want: "first"}},
+			steps:     []step{opened, {in: "A", want: "first"}, notOpened, {in: "A", want: "missed"}, opened, {in: "A", want: "first"}},
 		},
 	})
 }
@@ -173,6 +178,10 @@ func (r *recorder) play(t *testing.T, client v1alpha3.CallbacksClient, s step) s
 		return r.seen
 	case strings.Contains(err.Error(), errTaken.Error()):
 		return "taken"
+	case strings.Contains(err.Error(), errNotSubscribed.Error()):
+		return "not subscribed"
+	case strings.Contains(err.Error(), errCloudInitFailed.Error()):
+		return "missed"
 	case strings.Contains(err.Error(), "injected"):
 		return "failed"
 	}

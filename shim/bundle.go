@@ -97,4 +97,4 @@ func (u unusable) CloudInit(context.Context, []byte, []byte) ([]byte, *patch.Rep
 	return nil, nil, u.reason
 }
 
-func (u unusable) HasCloudInit() bool { return false }
+func (u unusable) RequiresCloudInit(context.Context, []byte) (string, error) { return "", u.reason }

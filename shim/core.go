@@ -31,7 +31,7 @@ const quiet = time.Second
 type Engine interface {
 	Domain(ctx context.Context, doc, vmi []byte, first *patch.Report) ([]byte, *patch.Report, error)
 	CloudInit(ctx context.Context, data, vmi []byte) ([]byte, *patch.Report, error)
-	HasCloudInit() bool
+	RequiresCloudInit(ctx context.Context, vmi []byte) (patchID string, err error)
 }
 
 // Core answers hook calls, one at a time, whatever protocol brought them. It is what a transport
@@ -42,8 +42,10 @@ type Core struct {
 	log       *slog.Logger
 
 	turn    chan struct{} // a mutex whose waiters heed their context
-	attempt attempt       // guarded by turn
-	tidy    *time.Timer   // gives memory back when no call came for a while
+	attempt attempt       // guarded by turn, as is the next
+	// cloudInitFailed says that PreCloudInitIso came, and the last one failed.
+	cloudInitFailed bool
+	tidy            *time.Timer // gives memory back when no call came for a while
 
 	ended chan struct{}
 	end   func()
@@ -138,10 +140,8 @@ func (c *Core) guard(ctx context.Context, k *call) (err error) {
 func (c *Core) define(ctx context.Context, k *call) error {
 	first := c.attempt.begin(k.in)
 	k.repeat = first != nil
-	// Without a cloud-init rule nothing is lost. The sidecar that KubeVirt picked stays the same as long
-	// as the launcher lives, and ours in its pod: who got the call of one attempt gets that of all.
-	if c.cloudInit && !c.attempt.cloudInit && c.engine.HasCloudInit() {
-		return errTaken
+	if err := c.missedCloudInit(ctx, k); err != nil {
+		return err
 	}
 	out, report, err := c.engine.Domain(ctx, k.in, k.vmi, first)
 	k.report = report
@@ -156,10 +156,30 @@ func (c *Core) define(ctx context.Context, k *call) error {
 	return nil
 }
 
+// missedCloudInit is an error where a patch that must apply has rules for cloud-init and
+// PreCloudInitIso did not come. The sidecar that KubeVirt picked stays the same as long as the
+// launcher lives, and ours in its pod: who got the call of one attempt gets that of all.
+func (c *Core) missedCloudInit(ctx context.Context, k *call) error {
+	if c.attempt.cloudInit {
+		return nil
+	}
+	id, err := c.engine.RequiresCloudInit(ctx, k.vmi)
+	switch {
+	case err != nil || id == "":
+		return err
+	case c.cloudInitFailed:
+		return fmt.Errorf("%s: %w", id, errCloudInitFailed)
+	case c.cloudInit:
+		return fmt.Errorf("%s: %w", id, errTaken)
+	}
+	return fmt.Errorf("%s: %w", id, errNotSubscribed)
+}
+
 // initCloud opens an attempt: KubeVirt calls PreCloudInitIso (preStartHook in virtwrap/manager.go)
 // before the first OnDefineDomain of every attempt. A failure leaves an attempt that must not go on.
 func (c *Core) initCloud(ctx context.Context, k *call) error {
 	c.attempt = attempt{}
+	c.cloudInitFailed = true // until it succeeded
 	out, report, err := c.engine.CloudInit(ctx, k.in, k.vmi)
 	k.report = report
 	if err == nil {
@@ -169,6 +189,7 @@ func (c *Core) initCloud(ctx context.Context, k *call) error {
 		return err
 	}
 	c.attempt.cloudInit = true
+	c.cloudInitFailed = false
 	k.out = out
 	return nil
 }

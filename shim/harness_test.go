@@ -41,7 +41,12 @@ func (f *fakeEngine) CloudInit(ctx context.Context, data, vmi []byte) ([]byte, *
 	return f.cloudInit(ctx, data, vmi)
 }
 
-func (f *fakeEngine) HasCloudInit() bool { return f.hasCloudInit }
+func (f *fakeEngine) RequiresCloudInit(context.Context, []byte) (string, error) {
+	if f.hasCloudInit {
+		return "DomainPatch ns/p", nil
+	}
+	return "", nil
+}
 
 // logBuffer collects the log of a server that runs beside the test.
 type logBuffer struct {

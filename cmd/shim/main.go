@@ -17,12 +17,17 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/domainpatch/domainpatch/shim"
 )
 
+// memoryLimit is a soft limit, below the 64 MB that KubeVirt gives sidecars of VMs with dedicated CPUs.
+const memoryLimit = 48 << 20
+
 func main() {
+	debug.SetMemoryLimit(memoryLimit)
 	opts, err := parse(os.Args[1:], os.Stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

@@ -21,7 +21,7 @@ import (
 
 // mutateVMI gives a new VMI its annotations, and writes the bundle that they name first.
 func (w *Webhooks) mutateVMI(ctx context.Context, req admission.Request) admission.Response {
-	vmi, bundle, err := w.render(ctx, req)
+	vmi, bundle, err := w.render(ctx, req, true)
 	if err != nil {
 		return refused(ctx, err)
 	}
@@ -43,7 +43,7 @@ func (w *Webhooks) mutateVMI(ctx context.Context, req admission.Request) admissi
 // validateVMICreate checks what became of a new VMI: webhooks that ran after mutateVMI, or
 // a user who wrote the annotations by hand, have no say in which patches apply.
 func (w *Webhooks) validateVMICreate(ctx context.Context, req admission.Request) admission.Response {
-	vmi, bundle, err := w.render(ctx, req)
+	vmi, bundle, err := w.render(ctx, req, false)
 	if err != nil {
 		return refused(ctx, err)
 	}
@@ -81,11 +81,13 @@ func (w *Webhooks) validateVMIUpdate(ctx context.Context, req admission.Request)
 }
 
 // render reads the patches of the namespace and finds out what applies to the VMI of a request.
-func (w *Webhooks) render(ctx context.Context, req admission.Request) (render.VMI, *render.Bundle, error) {
+// It is provisional while other webhooks, KubeVirt's with its defaults among them, may follow.
+func (w *Webhooks) render(ctx context.Context, req admission.Request, provisional bool) (render.VMI, *render.Bundle, error) {
 	vmi, err := render.ParseVMI(req.Object.Raw)
 	if err != nil {
 		return vmi, nil, refuse(err)
 	}
+	vmi.Provisional = provisional
 	var patches v1alpha1.DomainPatchList
 	if err := w.Reader.List(ctx, &patches, client.InNamespace(req.Namespace)); err != nil {
 		return vmi, nil, fmt.Errorf("cannot list the DomainPatches of namespace %s: %w", req.Namespace, err)

@@ -15,8 +15,9 @@ import (
 	"github.com/domainpatch/domainpatch/patch"
 )
 
-// size is how many patches are remembered. One takes some 10 to 100 KiB.
-const size = 512
+// size is how many patches are remembered. One takes some 10 to 100 KiB, and at most about
+// 1 MiB: its expressions are bounded (bundle.MaxPatchExpressionBytes).
+const size = 128
 
 // Cache compiles patches and remembers the outcome, errors included. It is safe for
 // concurrent use.

@@ -4,9 +4,12 @@
 package render
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,29 +53,73 @@ func Render(ctx context.Context, vmi VMI, namespace string, patches []v1alpha1.D
 // The error joins all such refusals; it is also for a bundle over its limits.
 func Build(ctx context.Context, vmi VMI, bindings []Binding, compile CompileFunc) (*Bundle, error) {
 	out := &Bundle{}
-	wire := bundle.Bundle{FormatVersion: bundle.FormatVersion}
+	var applying []Binding
 	var errs []error
 	for _, b := range bindings {
 		reason, refuse := b.obstacle(ctx, vmi, compile)
 		switch {
 		case reason == nil:
-			wire.Patches = append(wire.Patches, Patch(b.Patch))
-			out.CloudInit = out.CloudInit || vmi.CloudInit && len(b.Patch.Spec.CloudInit) > 0
+			applying = append(applying, b)
 		case refuse:
 			errs = append(errs, reason)
 		default:
 			out.LeftOut = append(out.LeftOut, LeftOut{Patch: b.Patch, Reason: reason})
 		}
 	}
-	if err := errors.Join(errs...); err != nil || len(wire.Patches) == 0 {
+	if err := errors.Join(errs...); err != nil || len(applying) == 0 {
 		return out, err
 	}
-	var err error
-	if out.JSON, err = bundle.Encode(&wire); err != nil {
+	applying, err := out.encode(applying)
+	if err != nil {
 		return nil, err
 	}
-	out.SHA256 = bundle.Sum(out.JSON)
+	out.CloudInit = vmi.CloudInit && slices.ContainsFunc(applying, func(b Binding) bool { return len(b.Patch.Spec.CloudInit) > 0 })
 	return out, nil
+}
+
+// encode makes the bundle of the patches that apply, and returns those that it holds. Patches
+// that may be left out are, from the last one, until the rest is within the limits of a bundle.
+func (b *Bundle) encode(applying []Binding) ([]Binding, error) {
+	var tooMuch error
+	for len(applying) > 0 {
+		wire := bundle.Bundle{FormatVersion: bundle.FormatVersion}
+		for _, a := range applying {
+			wire.Patches = append(wire.Patches, Patch(a.Patch))
+		}
+		encoded, err := bundle.Encode(&wire)
+		if err == nil {
+			b.JSON, b.SHA256 = encoded, bundle.Sum(encoded)
+			return applying, nil
+		}
+		tooMuch = cmp.Or(tooMuch, err)
+		i := len(applying) - 1
+		for i >= 0 && !applying[i].dispensable() {
+			i--
+		}
+		if i < 0 {
+			return nil, fmt.Errorf("the patches that bind, %s, are too much together: %w", names(applying), tooMuch)
+		}
+		b.LeftOut = append(b.LeftOut, LeftOut{Patch: applying[i].Patch, Reason: fmt.Errorf("%s cannot apply beside the others: %w", id(applying[i].Patch), tooMuch)})
+		applying = slices.Delete(applying, i, i+1)
+	}
+	return nil, nil
+}
+
+// dispensable tells whether a VM may start without the patch.
+func (b Binding) dispensable() bool {
+	return b.Patch.Spec.FailurePolicy == v1alpha1.FailurePolicyIgnore && !b.Demanded
+}
+
+// names lists patches for a person, the first ones at least.
+func names(bindings []Binding) string {
+	var all []string
+	for _, b := range bindings[:min(len(bindings), reasonsShown)] {
+		all = append(all, b.Patch.Name)
+	}
+	if more := len(bindings) - reasonsShown; more > 0 {
+		all = append(all, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(all, ", ")
 }
 
 // obstacle tells why a bound patch cannot apply to a VMI, if so, and whether that refuses the VMI.
@@ -89,6 +136,8 @@ func (b Binding) obstacle(ctx context.Context, vmi VMI, compile CompileFunc) (re
 	switch {
 	case ctx.Err() != nil: // no finding about the patch
 		return ctx.Err(), true
+	case vmi.Provisional && fails:
+		return nil, false
 	case err != nil:
 		return fmt.Errorf("%s cannot apply: %s", id(b.Patch), Reasons(err, reasonsShown)), fails
 	case matching[0]:

@@ -28,7 +28,7 @@ func TestRender(t *testing.T) {
 		return fmt.Sprintf(`{"metadata":{"labels":{%s}}}`, labels[1:])
 	}
 	type patches = []v1alpha1.DomainPatch
-	cases := map[string]struct {
+	type renderCase struct {
 		reason    string
 		vmi       string
 		patches   patches
@@ -36,7 +36,8 @@ func TestRender(t *testing.T) {
 		cloudInit bool
 		leftOut   []string // parts of the reasons
 		err       []string
-	}{
+	}
+	cases := map[string]renderCase{
 		"None":    {"nothing binds", plain, patches{domainPatch("a")}, nil, false, nil, nil},
 		"Ordered": {"in the order of binding", plain, patches{domainPatch("b", everyVMI), domainPatch("a", everyVMI)}, []string{"a", "b"}, false, nil, nil},
 		"NotAccepted": {"under Fail the VMI is refused", plain, patches{domainPatch("a", everyVMI, broken), domainPatch("b", everyVMI)}, nil, false, nil,
@@ -68,6 +69,16 @@ func TestRender(t *testing.T) {
 			[]string{"spec.matchConditions[0]"}, nil},
 		"TooMany": {"a bundle has limits", plain, manyPatches(bundle.MaxPatches + 1), nil, false, nil, []string{"65 patches", "64"}},
 	}
+	large := func(dp *v1alpha1.DomainPatch) {
+		value := strings.Repeat("x", 60_000)
+		for range 5 {
+			dp.Spec.Domain = append(dp.Spec.Domain, v1alpha1.DomainRule{Op: v1alpha1.DomainOpSet, Path: "/domain/title", Value: &value})
+		}
+	}
+	cases["TooLargeTogether"] = renderCase{"the patches are named", plain, patches{domainPatch("a", everyVMI, large), domainPatch("b", everyVMI, large)}, nil, false, nil,
+		[]string{"the patches that bind, a, b, are too much together", "over the limit of 524288"}}
+	cases["TooLargeIgnored"] = renderCase{"under Ignore it starts without", plain, patches{domainPatch("a", everyVMI, large, ignore), domainPatch("b", everyVMI, large)},
+		[]string{"b"}, false, []string{"DomainPatch vms/a cannot apply beside the others"}, nil}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			vmi, err := render.ParseVMI([]byte(tc.vmi))
@@ -90,6 +101,35 @@ func TestRender(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A VMI that other webhooks will complete is not refused for what it lacks.
+func TestBuildProvisional(t *testing.T) {
+	vmi, err := render.ParseVMI([]byte(`{"metadata":{"name":"vm"},"spec":{}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads := domainPatch("a", everyVMI, cloudInit("vmi.spec.architecture == 'arm64'"))
+	bindings := []render.Binding{{Patch: &reads}}
+	if _, err := render.Build(t.Context(), vmi, bindings, render.Compile); err == nil {
+		t.Error("the final VMI lacks the field, and is not refused")
+	}
+	vmi.Provisional = true
+	got, err := render.Build(t.Context(), vmi, bindings, render.Compile)
+	if err != nil || !got.Applies() {
+		t.Errorf("provisional: %v, %+v", err, got)
+	}
+}
+
+// A patch that no bundle can hold is not accepted.
+func TestCompileTooLarge(t *testing.T) {
+	value := strings.Repeat("x", 60_000)
+	huge := domainPatch("huge")
+	for range 12 {
+		huge.Spec.Domain = append(huge.Spec.Domain, v1alpha1.DomainRule{Op: v1alpha1.DomainOpSet, Path: "/domain/title", Value: &value})
+	}
+	_, err := render.Compile(&huge)
+	checkError(t, err, []string{"DomainPatch vms/huge: spec: ", "over the limit of 524288"}, "no bundle can hold it")
 }
 
 func manyPatches(n int) []v1alpha1.DomainPatch {

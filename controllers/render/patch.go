@@ -80,7 +80,13 @@ type CompileFunc func(*v1alpha1.DomainPatch) (*patch.Program, error)
 // Compile compiles one patch alone. Its error, of which patch.Errors lists the parts with
 // their field paths, is why the patch is not accepted.
 func Compile(dp *v1alpha1.DomainPatch) (*patch.Program, error) {
-	program, err := patch.Compile(&bundle.Bundle{FormatVersion: bundle.FormatVersion, Patches: []bundle.Patch{Patch(dp)}})
+	alone := &bundle.Bundle{FormatVersion: bundle.FormatVersion, Patches: []bundle.Patch{Patch(dp)}}
+	program, err := patch.Compile(alone)
+	if err == nil { // a patch that no bundle can hold would refuse every VMI that it binds
+		if _, tooLarge := bundle.Encode(alone); tooLarge != nil {
+			err = &patch.Error{Patch: alone.Patches[0].ID(), Field: "spec", Err: tooLarge}
+		}
+	}
 	if _, selectorErr := metav1.LabelSelectorAsSelector(dp.Spec.Selector); selectorErr != nil {
 		p := Patch(dp)
 		err = errors.Join(&patch.Error{Patch: p.ID(), Field: "spec.selector", Err: selectorErr}, err)

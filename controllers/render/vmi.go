@@ -17,6 +17,9 @@ type VMI struct {
 	CloudInit bool
 	// JSON is the whole object, for matchConditions.
 	JSON []byte
+	// Provisional tells that other webhooks will still complete the VMI: what is missing in
+	// it, a field that a matchCondition reads or a volume, refuses it only later.
+	Provisional bool
 }
 
 // ParseVMI reads a VMI from JSON. Fields that rendering does not need are not judged.

@@ -26,6 +26,10 @@ const (
 	MaxPatches = 64
 	// MaxRules is how many rules one patch may hold, domain and cloud-init rules together.
 	MaxRules = 64
+	// MaxPatchExpressionBytes and MaxExpressionBytes are how long the CEL expressions of one
+	// patch and of a bundle may be together: compiled they take some 30 times as much memory.
+	MaxPatchExpressionBytes = 32 << 10
+	MaxExpressionBytes      = 128 << 10
 )
 
 // Bundle is everything that applies to one VM, in the order in which it applies.
@@ -68,6 +72,24 @@ func (p *Patch) ID() string {
 		return p.Kind + " " + p.Name
 	}
 	return p.Kind + " " + p.Namespace + "/" + p.Name
+}
+
+// ExpressionBytes is how long the patch's CEL expressions are together.
+func (p *Patch) ExpressionBytes() int {
+	n := 0
+	for _, m := range p.MatchConditions {
+		n += len(m.Expression)
+	}
+	for _, v := range p.Variables {
+		n += len(v.Expression) + len(v.Pattern)
+	}
+	for _, r := range p.Domain {
+		n += len(r.Expression) + len(r.When)
+	}
+	for _, r := range p.CloudInit {
+		n += len(r.Expression) + len(r.When)
+	}
+	return n
 }
 
 // MatchCondition is a CEL bool on the VMI; the patch applies where all hold.

@@ -102,6 +102,18 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
+func TestEncodeBoundsExpressions(t *testing.T) {
+	b := sample()
+	for range 5 {
+		p := Patch{Kind: KindDomainPatch, Name: "p", FailurePolicy: Fail}
+		p.Variables = []Variable{{Name: "v", Expression: strings.Repeat("1", MaxPatchExpressionBytes)}}
+		b.Patches = append(b.Patches, p)
+	}
+	if _, err := Encode(b); err == nil || !strings.Contains(err.Error(), "over the limit of 131072") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	good, err := Encode(sample())
 	if err != nil {

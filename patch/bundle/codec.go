@@ -95,11 +95,16 @@ func check(b *Bundle) error {
 	if len(b.Patches) > MaxPatches {
 		return fmt.Errorf("the bundle has %d patches, over the limit of %d per VM", len(b.Patches), MaxPatches)
 	}
+	expressions := 0
 	for i := range b.Patches {
 		p := &b.Patches[i]
+		expressions += p.ExpressionBytes()
 		if n := len(p.Domain) + len(p.CloudInit); n > MaxRules {
 			return fmt.Errorf("%s: spec has %d rules, over the limit of %d per patch: split the patch", p.ID(), n, MaxRules)
 		}
+	}
+	if expressions > MaxExpressionBytes {
+		return fmt.Errorf("the expressions of the bundle have %d bytes together, over the limit of %d: use fewer or shorter ones", expressions, MaxExpressionBytes)
 	}
 	return nil
 }

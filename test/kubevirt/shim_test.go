@@ -63,11 +63,11 @@ func TestShimBoots(t *testing.T) {
 func bootWithShim(t *testing.T, version, name string) {
 	vmi := loadVMI(t, name)
 	hasCloudInit := version != "v1alpha1" && hasCloudConfig(t, name)
-	hookPoints := "OnDefineDomain"
+	bundle, hookPoints := "domain.json", "OnDefineDomain"
 	if hasCloudInit {
-		hookPoints += ",PreCloudInitIso"
+		bundle, hookPoints = "good.json", "OnDefineDomain,PreCloudInitIso"
 	}
-	manager, exited := startShim(t, "good.json", version, hookPoints)
+	manager, exited := startShim(t, bundle, version, hookPoints)
 	boot := &launcher.Boot{Manager: manager, VMI: vmi}
 	if hasCloudInit {
 		_, data, err := boot.CloudInit()
@@ -109,7 +109,7 @@ func hasCloudConfig(t *testing.T, name string) bool {
 	return strings.Contains(string(data), "#cloud-config")
 }
 
-// checkEdits counts what the rules of good.json make: KubeVirt's structs may have carried an
+// checkEdits counts what the domain rules of the bundles make: KubeVirt's structs may have carried an
 // edit on or dropped it, in the result it stands once.
 func checkEdits(t *testing.T, pass launcher.Pass) {
 	t.Helper()
@@ -154,6 +154,25 @@ func TestShimFailsAndFailsAgain(t *testing.T) {
 			if len(pass.Out) > 0 {
 				t.Fatalf("try %d: the call failed and gave a domain:\n%s", try, pass.Out)
 			}
+		}
+	}
+}
+
+// TestShimMissesCloudInit: a patch with cloud-init rules that did not run does not let the VM through.
+func TestShimMissesCloudInit(t *testing.T) {
+	for hookPoints, want := range map[string]string{
+		"OnDefineDomain":                 "it had no cloud-init volume",
+		"OnDefineDomain,PreCloudInitIso": "calls PreCloudInitIso on the first sidecar",
+	} {
+		manager, _ := startShim(t, "good.json", "v1alpha3", hookPoints)
+		vmi := loadVMI(t, "plain")
+		domain, err := launcher.Convert(vmi)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = (&launcher.Boot{Manager: manager, VMI: vmi}).Define(&domain.Spec)
+		if err == nil || !strings.Contains(launcher.Condition(err), "domainpatch: DomainPatch vms/contract: ") || !strings.Contains(launcher.Condition(err), want) {
+			t.Errorf("%s: got %v, want a condition with %q", hookPoints, err, want)
 		}
 	}
 }
