@@ -12,21 +12,14 @@ import (
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
 	"github.com/domainpatch/domainpatch/patch/document"
-	"github.com/domainpatch/domainpatch/patch/selector"
 )
 
 // applyAdd puts the fragment at every selected place, once.
 func applyAdd(r *domainRule, call *domainCall) (effect, error) {
-	nodes, err := r.path.Select(call.doc, call.budget)
+	nodes, done, unexpected, err := r.places(call)
 	if err != nil {
-		return effect{}, err
-	}
-	done := effect{matched: len(nodes)}
-	nodes, err = expected(r, nodes)
-	if err != nil && !call.repeat {
 		return done, err
 	}
-	expectErr := err
 	for _, n := range nodes {
 		if n.IsAttribute() || n.Node.Type != xmlquery.ElementNode {
 			return done, fmt.Errorf("%s selects something else than an element: elements can be added to elements alone", r.Path)
@@ -43,7 +36,7 @@ func applyAdd(r *domainRule, call *domainCall) (effect, error) {
 			done.changed++
 		}
 	}
-	return done, expectErr
+	return done, unexpected
 }
 
 // addAt adds what of the fragment is missing at one place.
@@ -267,49 +260,4 @@ func (a *adder) insert(e *xmlquery.Node) error {
 	a.ref, a.place = n, document.After
 	a.changed = true
 	return nil
-}
-
-// applyRemove removes every selected node.
-func applyRemove(r *domainRule, call *domainCall) (effect, error) {
-	nodes, err := r.path.Select(call.doc, call.budget)
-	if err != nil {
-		return effect{}, err
-	}
-	done := effect{matched: len(nodes)}
-	nodes, err = expected(r, nodes)
-	if err != nil && !call.repeat {
-		return done, err
-	}
-	expectErr := err
-	for _, n := range slices.Backward(nodes) { // so that the indices of attributes stay right
-		if err := removeNode(call.doc, n); err != nil {
-			return done, err
-		}
-		done.changed++
-	}
-	return done, expectErr
-}
-
-func removeNode(doc *document.Document, n selector.Node) error {
-	if n.IsAttribute() {
-		doc.RemoveAttribute(n.Node, n.Attr)
-		return nil
-	}
-	return doc.Remove(n.Node)
-}
-
-// applyTest fails unless the path selects something, with the text if one is given.
-func applyTest(r *domainRule, call *domainCall) (effect, error) {
-	nodes, err := r.path.Select(call.doc, call.budget)
-	if err != nil {
-		return effect{}, err
-	}
-	done := effect{matched: len(nodes)}
-	if err := r.checkExpect(len(nodes)); err != nil {
-		return done, err
-	}
-	if r.Value == nil || slices.ContainsFunc(nodes, func(n selector.Node) bool { return n.Text() == *r.Value }) {
-		return done, nil
-	}
-	return done, fmt.Errorf("none of the %d nodes that %s selects has the wanted text", len(nodes), r.Path)
 }

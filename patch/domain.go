@@ -247,6 +247,21 @@ func (r *domainRule) run(call *domainCall, before *RuleReport) (RuleReport, erro
 	return report, err
 }
 
+// places selects what the rule edits. unexpected is set where that is not what the rule
+// expects on a repeated call, which reports it and does not fail for it.
+func (r *domainRule) places(call *domainCall) (nodes []selector.Node, done effect, unexpected, err error) {
+	nodes, err = r.path.Select(call.doc, call.budget)
+	if err != nil {
+		return nil, effect{}, nil, err
+	}
+	done.matched = len(nodes)
+	nodes, unexpected = expected(r, nodes)
+	if !call.repeat {
+		return nodes, done, nil, unexpected
+	}
+	return nodes, done, unexpected, nil
+}
+
 // expected is what of the selected places a rule edits. Where they are not what it expects,
 // a first call fails. A repeated call, in which libvirt's own devices have joined, leaves
 // all of them alone if one was expected and there are several: the edit may stand already,
