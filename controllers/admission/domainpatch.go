@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -48,11 +49,24 @@ func sameSpec(before, after []byte) bool {
 // parseDomainPatch is strict: a field that this program does not know would not be applied.
 func parseDomainPatch(object []byte) (*v1alpha1.DomainPatch, error) {
 	var dp v1alpha1.DomainPatch
-	strict, err := kjson.UnmarshalStrict(object, &dp)
-	if err = errors.Join(append(strict, err)...); err != nil {
+	mistakes, err := decodeDomainPatch(object, &dp)
+	if err = errors.Join(mistakes, err); err != nil {
 		return nil, fmt.Errorf("cannot read the DomainPatch: %w", err)
 	}
 	return &dp, nil
+}
+
+// decodeDomainPatch decodes what it can. The mistakes are what it could not take of the spec;
+// unknown fields elsewhere are the API server's, which may be newer.
+func decodeDomainPatch(object []byte, into *v1alpha1.DomainPatch) (mistakes, err error) {
+	strict, err := kjson.UnmarshalStrict(object, into)
+	var inSpec []error
+	for _, mistake := range strict {
+		if strings.Contains(mistake.Error(), `"spec`) {
+			inSpec = append(inSpec, mistake)
+		}
+	}
+	return errors.Join(inSpec...), err
 }
 
 // invalid is the answer that the API server itself gives for an invalid object: kubectl

@@ -12,11 +12,13 @@ import (
 
 	"gomodules.xyz/jsonpatch/v2"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/render"
+	"github.com/domainpatch/domainpatch/patch"
 )
 
 // mutateVMI gives a new VMI its annotations, and writes the bundle that they name first.
@@ -88,15 +90,47 @@ func (w *Webhooks) render(ctx context.Context, req admission.Request, provisiona
 		return vmi, nil, refuse(err)
 	}
 	vmi.Provisional = provisional
-	var patches v1alpha1.DomainPatchList
-	if err := w.Reader.List(ctx, &patches, client.InNamespace(req.Namespace)); err != nil {
-		return vmi, nil, fmt.Errorf("cannot list the DomainPatches of namespace %s: %w", req.Namespace, err)
+	patches, compile, err := w.patches(ctx, req.Namespace)
+	if err != nil {
+		return vmi, nil, fmt.Errorf("cannot read the DomainPatches of namespace %s: %w", req.Namespace, err)
 	}
-	bundle, err := render.Render(ctx, vmi, req.Namespace, patches.Items, w.Compile)
+	bundle, err := render.Render(ctx, vmi, req.Namespace, patches, compile)
 	if err != nil && ctx.Err() == nil {
 		err = refuse(err)
 	}
 	return vmi, bundle, err
+}
+
+// patches reads the patches of a namespace. One with a field that this program does not know,
+// which a newer version wrote, is bound like any other and not accepted: without the field it
+// would mean something else.
+func (w *Webhooks) patches(ctx context.Context, namespace string) ([]v1alpha1.DomainPatch, render.CompileFunc, error) {
+	var list unstructured.UnstructuredList
+	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DomainPatchList"))
+	if err := w.Reader.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		return nil, nil, err
+	}
+	patches := make([]v1alpha1.DomainPatch, len(list.Items))
+	unknown := map[string]error{}
+	for i := range list.Items {
+		object, err := list.Items[i].MarshalJSON()
+		if err != nil {
+			return nil, nil, err
+		}
+		mistakes, err := decodeDomainPatch(object, &patches[i])
+		if err != nil {
+			return nil, nil, err
+		}
+		if mistakes != nil {
+			unknown[patches[i].Name] = mistakes
+		}
+	}
+	return patches, func(dp *v1alpha1.DomainPatch) (*patch.Program, error) {
+		if err := unknown[dp.Name]; err != nil {
+			return nil, err
+		}
+		return w.Compile(dp)
+	}, nil
 }
 
 // report tells of patches that were left out, by an event on the patch: the VMI does not exist yet.
