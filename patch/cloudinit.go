@@ -73,17 +73,15 @@ func (c *patchCompiler) compileValue(r *cloudInitRule) {
 // for an empty userData, which becomes "#cloud-config\n": KubeVirt takes data without
 // userData for an older format and drops the rest. Errors are as for Domain.
 func (p *Program) CloudInit(ctx context.Context, data, vmi []byte) ([]byte, *Report, error) {
-	ctx, cancel := context.WithTimeout(ctx, MaxDuration)
-	defer cancel()
-	parsed, err := parseVMI(vmi)
+	in, end, err := newInput(ctx, vmi)
 	if err != nil {
 		return nil, nil, err
 	}
+	defer end()
 	doc, err := cloudinit.Parse(data)
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot parse the cloud-init data: %w", err)
 	}
-	in := &input{ctx: ctx, vmi: parsed}
 	report := &Report{}
 	for i := range p.patches {
 		next, done, err := p.patches[i].applyCloudInit(in, doc)

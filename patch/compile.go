@@ -42,10 +42,7 @@ func Compile(b *bundle.Bundle) (*Program, error) {
 	if len(b.Patches) > bundle.MaxPatches {
 		return nil, fmt.Errorf("the bundle has %d patches, over the limit of %d per VM", len(b.Patches), bundle.MaxPatches)
 	}
-	cel, err := newCompiler()
-	if err != nil {
-		return nil, err
-	}
+	cel := &compiler{}
 	p := &Program{patches: make([]compiled, len(b.Patches))}
 	var errs []error
 	for i := range b.Patches {

@@ -29,19 +29,18 @@ import (
 // A first call also applies the bundle to its own result, which must change nothing:
 // KubeVirt repeats the call, and a rule that acts twice would act twice.
 func (p *Program) Domain(ctx context.Context, doc, vmi []byte, first *Report) ([]byte, *Report, error) {
-	ctx, cancel := context.WithTimeout(ctx, MaxDuration)
-	defer cancel()
-	parsed, err := parseVMI(vmi)
+	in, end, err := newInput(ctx, vmi)
 	if err != nil {
 		return nil, nil, err
 	}
+	defer end()
 	ignored := map[int]error{}
 	for {
-		out, report, err := p.domainOnce(ctx, doc, parsed, first, ignored)
+		out, report, err := p.domainOnce(in, doc, first, ignored)
 		if err != nil || first != nil || bytes.Equal(out, doc) {
 			return out, report, err
 		}
-		i, blame := p.checkIdempotent(ctx, out, parsed, report)
+		i, blame := p.checkIdempotent(in, out, report)
 		if blame == nil {
 			return out, report, nil
 		}
@@ -71,8 +70,8 @@ func (p *Program) dispensable(blamed int, report *Report) int {
 }
 
 // checkIdempotent applies the bundle to its result and blames the last rule that changed it.
-func (p *Program) checkIdempotent(ctx context.Context, out []byte, vmi map[string]any, report *Report) (patch int, err error) {
-	again, repeat, err := p.domainOnce(ctx, out, vmi, report, nil)
+func (p *Program) checkIdempotent(in *input, out []byte, report *Report) (patch int, err error) {
+	again, repeat, err := p.domainOnce(in, out, report, nil)
 	if err != nil {
 		return -1, fmt.Errorf("cannot apply the patches to their own result: %w", err)
 	}
@@ -99,13 +98,12 @@ type domainCall struct {
 	repeat bool
 }
 
-func (p *Program) domainOnce(ctx context.Context, src []byte, vmi map[string]any, first *Report, ignored map[int]error) ([]byte, *Report, error) {
+func (p *Program) domainOnce(in *input, src []byte, first *Report, ignored map[int]error) ([]byte, *Report, error) {
 	doc, err := parseDomain(src)
 	if err != nil {
 		return nil, nil, err
 	}
-	call := &domainCall{doc: doc, repeat: first != nil}
-	call.input = input{ctx: ctx, vmi: vmi}
+	call := &domainCall{input: *in, doc: doc, repeat: first != nil}
 	report := &Report{}
 	for i := range p.patches {
 		var before *PatchReport
@@ -247,31 +245,30 @@ func (r *domainRule) run(call *domainCall, before *RuleReport) (RuleReport, erro
 	return report, err
 }
 
-// places selects what the rule edits. unexpected is set where that is not what the rule
-// expects on a repeated call, which reports it and does not fail for it.
+// places selects what the rule edits; see expected.
 func (r *domainRule) places(call *domainCall) (nodes []selector.Node, done effect, unexpected, err error) {
 	nodes, err = r.path.Select(call.doc, call.budget)
 	if err != nil {
 		return nil, effect{}, nil, err
 	}
 	done.matched = len(nodes)
-	nodes, unexpected = expected(r, nodes)
-	if !call.repeat {
-		return nodes, done, nil, unexpected
-	}
-	return nodes, done, unexpected, nil
+	nodes, unexpected, err = expected(r, call, nodes)
+	return nodes, done, unexpected, err
 }
 
 // expected is what of the selected places a rule edits. Where they are not what it expects,
-// a first call fails. A repeated call, in which libvirt's own devices have joined, leaves
-// all of them alone if one was expected and there are several: the edit may stand already,
-// and nobody can tell where.
-func expected[T any](r *domainRule, found []T) ([]T, error) {
-	err := r.checkExpect(len(found))
-	if err != nil && len(found) > 1 {
-		return nil, err
+// a first call fails. A repeated call, in which libvirt's own devices have joined, reports that
+// as unexpected, and leaves all of them alone if one was expected and there are several: the
+// edit may stand already, and nobody can tell where.
+func expected[T any](r *domainRule, call *domainCall, found []T) (edit []T, unexpected, err error) {
+	err = r.checkExpect(len(found))
+	if err == nil || !call.repeat {
+		return found, nil, err
 	}
-	return found, err
+	if len(found) > 1 {
+		found = nil
+	}
+	return found, err, nil
 }
 
 // checkExpect compares the number of nodes with what the rule expects.

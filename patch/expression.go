@@ -14,6 +14,8 @@ import (
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/ext"
+
+	"github.com/domainpatch/domainpatch/patch/selector"
 )
 
 // Limits of an expression.
@@ -32,42 +34,60 @@ const (
 	nodeScope                   // and current
 )
 
-// compiler compiles the CEL expressions of one bundle.
+// compiler compiles the CEL expressions of one bundle. An environment is made when the
+// first expression of its scope comes: most rules have none.
 type compiler struct {
 	envs [nodeScope + 1]*cel.Env
 }
 
-func newCompiler() (*compiler, error) {
+// env gives the environment of a scope, which is that of the scope before it and more.
+func (c *compiler) env(s scope) (_ *cel.Env, err error) {
+	if c.envs[s] != nil {
+		return c.envs[s], nil
+	}
+	if s == conditionScope {
+		c.envs[s], err = conditionEnv()
+	} else {
+		var before *cel.Env
+		if before, err = c.env(s - 1); err == nil {
+			c.envs[s], err = before.Extend(s.additions()...)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot set up CEL: %w", err)
+	}
+	return c.envs[s], nil
+}
+
+func conditionEnv() (*cel.Env, error) {
 	env, err := cel.NewEnv(
 		cel.Variable("vmi", cel.MapType(cel.StringType, cel.DynType)),
 		cel.OptionalTypes(), ext.Strings(ext.StringsVersion(4)), ext.Math(), ext.Lists(),
 		cel.ParserExpressionSizeLimit(maxExpressionBytes), cel.ParserRecursionLimit(32),
 	)
-	if err == nil {
-		env, err = env.Extend(boundedFunctions()...)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot set up CEL: %w", err)
+		return nil, err
 	}
-	c := &compiler{}
-	c.envs[conditionScope] = env
-	more := map[scope][]cel.EnvOption{
-		variableScope: {cel.Variable("variables", cel.MapType(cel.StringType, cel.DynType))},
-		domainScope:   xpathFunction(),
-		nodeScope:     {cel.Variable("current", cel.DynType)},
+	return env.Extend(boundedFunctions()...)
+}
+
+// additions is what a scope has beyond the one before it.
+func (s scope) additions() []cel.EnvOption {
+	switch s {
+	case variableScope:
+		return []cel.EnvOption{cel.Variable("variables", cel.MapType(cel.StringType, cel.DynType))}
+	case domainScope:
+		return xpathFunction()
+	case nodeScope:
+		return []cel.EnvOption{cel.Variable("current", cel.DynType)}
 	}
-	for s := variableScope; s <= nodeScope; s++ {
-		if c.envs[s], err = c.envs[s-1].Extend(more[s]...); err != nil {
-			return nil, fmt.Errorf("cannot set up CEL: %w", err)
-		}
-	}
-	return c, nil
+	return nil
 }
 
 // expression is a compiled CEL expression, safe for concurrent use.
 type expression struct {
-	program     cel.Program
-	usesCurrent bool
+	program cel.Program
+	paths   map[string]*selector.Path // those that xpath() names literally
 }
 
 // compile checks an expression and every path and variable that it names literally.
@@ -75,22 +95,25 @@ func (c *compiler) compile(text string, in scope, variables []string, accepts fu
 	if len(text) > maxExpressionBytes {
 		return nil, fmt.Errorf("the expression has %d bytes, over the limit of %d", len(text), maxExpressionBytes)
 	}
-	checked, issues := c.envs[in].Compile(text)
+	env, err := c.env(in)
+	if err != nil {
+		return nil, err
+	}
+	checked, issues := env.Compile(text)
 	if issues.Err() != nil {
 		return nil, celErrors(issues)
 	}
 	if err := accepts(checked.OutputType()); err != nil {
 		return nil, err
 	}
-	e := &expression{}
+	e := &expression{paths: map[string]*selector.Path{}}
 	if err := e.inspect(checked.NativeRep(), variables); err != nil {
 		return nil, err
 	}
-	program, err := c.envs[in].Program(checked, cel.CostLimit(maxExpressionCost), cel.CostTracking(resultCost{}), cel.InterruptCheckFrequency(256))
+	e.program, err = env.Program(checked, cel.CostLimit(maxExpressionCost), cel.CostTracking(resultCost{}), cel.InterruptCheckFrequency(256))
 	if err != nil {
 		return nil, err
 	}
-	e.program = program
 	return e, nil
 }
 
@@ -108,12 +131,10 @@ func (e *expression) inspect(checked *ast.AST, variables []string) error {
 	var errs []error
 	ast.PreOrderVisit(checked.Expr(), ast.NewExprVisitor(func(n ast.Expr) {
 		switch n.Kind() {
-		case ast.IdentKind:
-			e.usesCurrent = e.usesCurrent || n.AsIdent() == "current"
 		case ast.SelectKind:
 			errs = append(errs, checkVariable(n.AsSelect(), variables))
 		case ast.CallKind:
-			errs = append(errs, checkPathLiteral(n.AsCall()), checkFunction(n.AsCall()))
+			errs = append(errs, e.compilePathLiteral(n.AsCall()), checkFunction(n.AsCall()))
 		}
 	}))
 	return errors.Join(errs...)
@@ -154,7 +175,7 @@ func (in *input) activation() map[string]any {
 
 func (e *expression) eval(in *input) (ref.Val, error) {
 	if in.document != nil {
-		in.document.err = nil
+		in.document.err, in.document.compiled = nil, e.paths
 	}
 	value, _, err := e.program.ContextEval(in.ctx, in.activation())
 	if err != nil {

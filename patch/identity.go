@@ -126,11 +126,12 @@ func (k key) value(n *xmlquery.Node) (value string, ok bool) {
 		return "", true
 	}
 	if k.child != "" {
-		i := slices.IndexFunc(document.Elements(n), func(c *xmlquery.Node) bool { return c.Data == k.child && c.NamespaceURI == "" })
+		children := document.Elements(n)
+		i := slices.IndexFunc(children, func(c *xmlquery.Node) bool { return c.Data == k.child && c.NamespaceURI == "" })
 		if i < 0 {
 			return "", false
 		}
-		n = document.Elements(n)[i]
+		n = children[i]
 	}
 	for _, name := range k.attrs {
 		i := document.Attribute(n, "", name)

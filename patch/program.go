@@ -21,13 +21,11 @@ import (
 // Matching evaluates the matchConditions of every patch of the bundle on a VMI, given as
 // JSON. The slice has one element per patch, in the bundle's order.
 func (p *Program) Matching(ctx context.Context, vmi []byte) ([]bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, MaxDuration)
-	defer cancel()
-	parsed, err := parseVMI(vmi)
+	in, end, err := newInput(ctx, vmi)
 	if err != nil {
 		return nil, err
 	}
-	in := &input{ctx: ctx, vmi: parsed}
+	defer end()
 	matching := make([]bool, len(p.patches))
 	for i := range p.patches {
 		reason, err := p.patches[i].unmet(in)
@@ -43,13 +41,11 @@ func (p *Program) Matching(ctx context.Context, vmi []byte) ([]bool, error) {
 // cloud-init and must not be left out; empty where there is none. An error is one of such
 // a patch's matchConditions.
 func (p *Program) RequiresCloudInit(ctx context.Context, vmi []byte) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, MaxDuration)
-	defer cancel()
-	parsed, err := parseVMI(vmi)
+	in, end, err := newInput(ctx, vmi)
 	if err != nil {
 		return "", err
 	}
-	in := &input{ctx: ctx, vmi: parsed}
+	defer end()
 	for i := range p.patches {
 		c := &p.patches[i]
 		if len(c.cloudInit) == 0 || c.source.FailurePolicy == bundle.Ignore {
@@ -60,6 +56,16 @@ func (p *Program) RequiresCloudInit(ctx context.Context, vmi []byte) (string, er
 		}
 	}
 	return "", nil
+}
+
+// newInput is how every call begins: with the VMI, and with MaxDuration to go until end is called.
+func newInput(ctx context.Context, vmi []byte) (in *input, end context.CancelFunc, err error) {
+	parsed, err := parseVMI(vmi)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, end = context.WithTimeout(ctx, MaxDuration)
+	return &input{ctx: ctx, vmi: parsed}, end, nil
 }
 
 // unmet names the first matchCondition that does not hold; empty when all do.

@@ -29,11 +29,10 @@ func applySet(r *domainRule, call *domainCall) (effect, error) {
 		return effect{}, err
 	}
 	done := effect{matched: len(targets)}
-	targets, err = expected(r, targets)
-	if err != nil && !call.repeat {
+	targets, unexpected, err := expected(r, call, targets)
+	if err != nil {
 		return done, err
 	}
-	expectErr := err
 	texts := make([]*string, len(targets)) // all before the first edit: a failure leaves no half
 	left := 0
 	for i, t := range targets {
@@ -62,7 +61,7 @@ func applySet(r *domainRule, call *domainCall) (effect, error) {
 			done.changed++
 		}
 	}
-	return done, expectErr
+	return done, unexpected
 }
 
 // text is what the rule wants the target to hold; ok is false where it wants nothing.

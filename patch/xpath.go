@@ -38,8 +38,8 @@ func xpathFunction() []cel.EnvOption {
 	}
 }
 
-// checkPathLiteral compiles the path of xpath('...') when the patch is compiled.
-func checkPathLiteral(call ast.CallExpr) error {
+// compilePathLiteral compiles the path of xpath('...') when the patch is compiled.
+func (e *expression) compilePathLiteral(call ast.CallExpr) error {
 	if call.FunctionName() != xpathCallName || len(call.Args()) != 2 || call.Args()[1].Kind() != ast.LiteralKind {
 		return nil
 	}
@@ -47,17 +47,20 @@ func checkPathLiteral(call ast.CallExpr) error {
 	if !ok {
 		return nil
 	}
-	if _, err := selector.Compile(string(path)); err != nil {
+	compiled, err := selector.Compile(string(path))
+	if err != nil {
 		return fmt.Errorf("xpath('%s'): %w", string(path), err)
 	}
+	e.paths[string(path)] = compiled
 	return nil
 }
 
 // documentValue is the document as CEL carries it around. The budget is the rule's.
 type documentValue struct {
-	doc    *document.Document
-	budget *selector.Budget
-	err    error // the last failure of xpath(), with its type kept
+	doc      *document.Document
+	budget   *selector.Budget
+	compiled map[string]*selector.Path // the literal paths of the expression that is evaluated
+	err      error                     // the last failure of xpath(), with its type kept
 }
 
 func evalXPath(doc, path ref.Val) ref.Val {
@@ -75,9 +78,12 @@ func evalXPath(doc, path ref.Val) ref.Val {
 }
 
 func (d *documentValue) texts(path string) ([]string, error) {
-	compiled, err := selector.Compile(path)
-	if err != nil {
-		return nil, err
+	compiled, known := d.compiled[path]
+	if !known {
+		var err error
+		if compiled, err = selector.Compile(path); err != nil {
+			return nil, err
+		}
 	}
 	nodes, err := compiled.Select(d.doc, d.budget)
 	if err != nil {

@@ -4,12 +4,10 @@
 package offline
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/render"
@@ -32,14 +30,15 @@ func Compile(ctx context.Context, patches []v1alpha1.DomainPatch, vmi *VMI, all 
 	if err != nil {
 		return nil, err
 	}
-	if err := compileAll(patches); err != nil {
+	compile, err := compileAll(patches)
+	if err != nil {
 		return nil, err
 	}
 	p := &Program{}
 	if vmi == nil || all {
-		p.Bundle, err = buildAll(ctx, patches)
+		p.Bundle, err = buildAll(ctx, patches, compile)
 	} else {
-		p.Bundle, err = render.Render(ctx, vmi.VMI, vmi.Namespace, patches, render.Compile)
+		p.Bundle, err = render.Render(ctx, vmi.VMI, vmi.Namespace, patches, compile)
 	}
 	if vmi != nil {
 		p.vmi = vmi.JSON
@@ -77,26 +76,26 @@ func inNamespace(patches []v1alpha1.DomainPatch, vmi *VMI) ([]v1alpha1.DomainPat
 }
 
 // compileAll reports what is wrong with any of the patches, also with those that do not
-// bind: a file with an error in it is refused as a whole.
-func compileAll(patches []v1alpha1.DomainPatch) error {
+// bind: a file with an error in it is refused as a whole. It returns what it compiled.
+func compileAll(patches []v1alpha1.DomainPatch) (render.CompileFunc, error) {
 	var errs []error
+	compiled := map[*v1alpha1.DomainPatch]*patch.Program{}
 	for i := range patches {
-		_, err := render.Compile(&patches[i])
+		program, err := render.Compile(&patches[i])
+		compiled[&patches[i]] = program
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return func(dp *v1alpha1.DomainPatch) (*patch.Program, error) { return compiled[dp], nil }, errors.Join(errs...)
 }
 
 // buildAll makes one bundle of all patches, in their order.
-func buildAll(ctx context.Context, patches []v1alpha1.DomainPatch) (*render.Bundle, error) {
+func buildAll(ctx context.Context, patches []v1alpha1.DomainPatch, compile render.CompileFunc) (*render.Bundle, error) {
 	bindings := make([]render.Binding, len(patches))
 	for i := range patches {
 		bindings[i].Patch = &patches[i]
 	}
-	slices.SortStableFunc(bindings, func(a, b render.Binding) int {
-		return cmp.Or(cmp.Compare(a.Patch.Spec.Order, b.Patch.Spec.Order), strings.Compare(a.Patch.Name, b.Patch.Name))
-	})
-	return render.Build(ctx, render.VMI{CloudInit: true}, bindings, render.Compile)
+	render.Sort(bindings)
+	return render.Build(ctx, render.VMI{CloudInit: true}, bindings, compile)
 }
 
 // Domain runs the hook onDefineDomain on domain XML; with repeat a second time on its

@@ -51,10 +51,15 @@ func Bindings(vmiLabels map[string]string, namespace string, patches []v1alpha1.
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(bound, func(a, b Binding) int {
+	Sort(bound)
+	return bound, nil
+}
+
+// Sort puts bindings into the order in which their patches apply.
+func Sort(bindings []Binding) {
+	slices.SortStableFunc(bindings, func(a, b Binding) int {
 		return cmp.Or(cmp.Compare(a.Patch.Spec.Order, b.Patch.Spec.Order), cmp.Compare(a.Patch.Name, b.Patch.Name))
 	})
-	return bound, nil
 }
 
 // references are the patches that a VMI's labels name, with ReferenceDemanded or ReferenceOptional.

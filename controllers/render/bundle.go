@@ -127,17 +127,15 @@ func (b Binding) obstacle(ctx context.Context, vmi VMI, compile CompileFunc) (re
 	fails := b.Patch.Spec.FailurePolicy != v1alpha1.FailurePolicyIgnore
 	program, err := compile(b.Patch)
 	if err != nil {
-		return fmt.Errorf("%s is not accepted: %s", id(b.Patch), Reasons(err, reasonsShown)), fails || b.Demanded
+		return fmt.Errorf("%s is not accepted: %s", id(b.Patch), Reasons(err, reasonsShown)), !b.dispensable()
 	}
-	if vmi.CloudInit || !program.HasCloudInit() {
+	if vmi.CloudInit || !program.HasCloudInit() || vmi.Provisional && fails {
 		return nil, false
 	}
 	matching, err := program.Matching(ctx, vmi.JSON)
 	switch {
 	case ctx.Err() != nil: // no finding about the patch
 		return ctx.Err(), true
-	case vmi.Provisional && fails:
-		return nil, false
 	case err != nil:
 		return fmt.Errorf("%s cannot apply: %s", id(b.Patch), Reasons(err, reasonsShown)), fails
 	case matching[0]:

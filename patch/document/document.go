@@ -13,13 +13,12 @@ import (
 //
 // The tree may be read freely; it is changed through the methods of Document alone.
 type Document struct {
-	root     *xmlquery.Node
-	source   string
-	bom      string
-	fragment string // non-empty while a fragment is parsed: several elements may stand at the top
-	records  []record
-	slab     []xmlquery.Node
-	grown    int // bytes that edits added
+	root    *xmlquery.Node
+	source  string
+	bom     string
+	records []record
+	slab    []xmlquery.Node
+	grown   int // bytes that edits added
 }
 
 // record is what a node remembers of its source. Node.LineNumber is its index.

@@ -26,8 +26,7 @@ func ParseFragment(text string) (*Fragment, error) {
 		return nil, fmt.Errorf("the fragment has %d bytes, over the limit of %d", len(text), MaxGrowth)
 	}
 	d := newDocument(text)
-	d.fragment = text
-	p := &parser{scanner: scanner{src: text}, doc: d, open: []*xmlquery.Node{d.root}, maxNodes: MaxNodes}
+	p := &parser{scanner: scanner{src: text}, doc: d, fragment: true, open: []*xmlquery.Node{d.root}, maxNodes: MaxNodes}
 	p.bound = []binding{{"qemu", QEMUNamespace}}
 	if i := firstBadChar(text); i >= 0 {
 		return nil, p.errorAt(i, "not UTF-8, or a character that XML cannot hold")
@@ -198,10 +197,7 @@ func (d *Document) parseInto(parent *xmlquery.Node, text string) (*xmlquery.Node
 		return nil, err
 	}
 	holder := &xmlquery.Node{Type: xmlquery.DocumentNode}
-	fragment := d.fragment
-	d.fragment = text
-	defer func() { d.fragment = fragment }()
-	p := &parser{scanner: scanner{src: text}, doc: d, open: []*xmlquery.Node{holder}, bound: bindingsAt(parent), nodes: len(d.records), maxNodes: MaxNodes + MaxGrowth}
+	p := &parser{scanner: scanner{src: text}, doc: d, fragment: true, open: []*xmlquery.Node{holder}, bound: bindingsAt(parent), nodes: len(d.records), maxNodes: MaxNodes + MaxGrowth}
 	if err := p.content(); err != nil {
 		return nil, err
 	}

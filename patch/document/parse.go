@@ -55,6 +55,7 @@ type parser struct {
 	marks    []int            // per open element: len(bound) before it
 	nodes    int
 	maxNodes int
+	fragment bool // several elements may stand at the top
 }
 
 type binding struct{ prefix, uri string }
@@ -287,7 +288,7 @@ func (p *parser) close(n *xmlquery.Node, tag string) {
 
 func (p *parser) startTag() error {
 	start := p.pos
-	if p.doc.fragment == "" && p.atDocumentLevel() && p.doc.Element() != nil {
+	if !p.fragment && p.atDocumentLevel() && p.doc.Element() != nil {
 		return p.errorAt(start, "a second root element")
 	}
 	if len(p.open) > MaxDepth {

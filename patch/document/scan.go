@@ -186,7 +186,11 @@ func (s *scanner) unescape(raw string, at int, attribute bool) (string, error) {
 			if i+1 < len(raw) && raw[i+1] == '\n' {
 				i++
 			}
-			b.WriteByte(pick(attribute, ' ', '\n'))
+			if attribute {
+				b.WriteByte(' ')
+			} else {
+				b.WriteByte('\n')
+			}
 		case attribute && (c == '\n' || c == '\t'):
 			b.WriteByte(' ')
 		default:
@@ -194,13 +198,6 @@ func (s *scanner) unescape(raw string, at int, attribute bool) (string, error) {
 		}
 	}
 	return b.String(), nil
-}
-
-func pick(attribute bool, yes, no byte) byte {
-	if attribute {
-		return yes
-	}
-	return no
 }
 
 // reference reads one entity or character reference and returns its length in bytes.
