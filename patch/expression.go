@@ -205,6 +205,14 @@ func (e *expression) text(in *input) (text string, ok bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
+	if text, ok, err = textOf(value); err != nil {
+		err = fmt.Errorf("the expression %w", err)
+	}
+	return text, ok, err
+}
+
+// textOf gives the text of a string, a number or a bool; ok is false for null and an empty optional.
+func textOf(value ref.Val) (text string, ok bool, err error) {
 	if value, ok = unwrap(value); !ok || value.Type() == types.NullType {
 		return "", false, nil
 	}
@@ -213,7 +221,7 @@ func (e *expression) text(in *input) (text string, ok bool, err error) {
 		s, isString := value.ConvertToType(types.StringType).(types.String)
 		return string(s), isString, nil
 	}
-	return "", false, fmt.Errorf("the expression gives %s instead of text", value.Type().TypeName())
+	return "", false, fmt.Errorf("gives %s instead of text", value.Type().TypeName())
 }
 
 // unwrap takes a value out of its optional; ok is false for an empty one.
