@@ -73,7 +73,7 @@ func (c *patchCompiler) compileValue(r *cloudInitRule) {
 // for an empty userData, which becomes "#cloud-config\n": KubeVirt takes data without
 // userData for an older format and drops the rest. Errors are as for Domain.
 func (p *Program) CloudInit(ctx context.Context, data, vmi []byte) ([]byte, *Report, error) {
-	in, end, err := newInput(ctx, vmi)
+	in, end, err := p.newInput(ctx, vmi)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,7 +14,8 @@ import (
 
 // Program is a compiled bundle. It is immutable and safe for concurrent use.
 type Program struct {
-	patches []compiled
+	patches   []compiled
+	evaluates bool // some patch has an expression
 }
 
 // compiled is one compiled patch.
@@ -54,6 +55,7 @@ func Compile(b *bundle.Bundle) (*Program, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	p.evaluates = cel.used()
 	return p, nil
 }
 

@@ -29,7 +29,7 @@ import (
 // A first call also applies the bundle to its own result, which must change nothing:
 // KubeVirt repeats the call, and a rule that acts twice would act twice.
 func (p *Program) Domain(ctx context.Context, doc, vmi []byte, first *Report) ([]byte, *Report, error) {
-	in, end, err := newInput(ctx, vmi)
+	in, end, err := p.newInput(ctx, vmi)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -40,6 +40,9 @@ type compiler struct {
 	envs [nodeScope + 1]*cel.Env
 }
 
+// used says whether there was any expression to compile.
+func (c *compiler) used() bool { return c.envs[conditionScope] != nil }
+
 // env gives the environment of a scope, which is that of the scope before it and more.
 func (c *compiler) env(s scope) (_ *cel.Env, err error) {
 	if c.envs[s] != nil {

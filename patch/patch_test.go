@@ -247,9 +247,17 @@ func TestDomainRefusesDocuments(t *testing.T) {
 			t.Errorf("%s: got %v, want an error with %q", doc, err, want)
 		}
 	}
-	for _, bad := range []string{"[]", "null", "{", `{} {}`} {
-		if _, _, err := p.Domain(context.Background(), []byte(domain), []byte(bad), nil); err == nil || !strings.Contains(err.Error(), "VMI") {
-			t.Errorf("VMI %s: got %v", bad, err)
+}
+
+func TestDomainRefusesVMIs(t *testing.T) {
+	reading := compile(t, rules(evaluating("'x'")))
+	other := compile(t, rules(set("/domain/os/type", "x")))
+	for _, bad := range []string{"[]", "null", "{", `{} {}`, strings.Repeat(" ", 2<<20) + "{}"} {
+		if _, _, err := reading.Domain(context.Background(), []byte(domain), []byte(bad), nil); err == nil || !strings.Contains(err.Error(), "VMI") {
+			t.Errorf("VMI %.20s: got %v", bad, err)
+		}
+		if _, _, err := other.Domain(context.Background(), []byte(domain), []byte(bad), nil); err != nil {
+			t.Errorf("VMI %.20s, which no expression reads: %v", bad, err)
 		}
 	}
 }

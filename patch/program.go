@@ -21,7 +21,7 @@ import (
 // Matching evaluates the matchConditions of every patch of the bundle on a VMI, given as
 // JSON. The slice has one element per patch, in the bundle's order.
 func (p *Program) Matching(ctx context.Context, vmi []byte) ([]bool, error) {
-	in, end, err := newInput(ctx, vmi)
+	in, end, err := p.newInput(ctx, vmi)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (p *Program) Matching(ctx context.Context, vmi []byte) ([]bool, error) {
 // cloud-init and must not be left out; empty where there is none. An error is one of such
 // a patch's matchConditions.
 func (p *Program) RequiresCloudInit(ctx context.Context, vmi []byte) (string, error) {
-	in, end, err := newInput(ctx, vmi)
+	in, end, err := p.newInput(ctx, vmi)
 	if err != nil {
 		return "", err
 	}
@@ -58,11 +58,15 @@ func (p *Program) RequiresCloudInit(ctx context.Context, vmi []byte) (string, er
 	return "", nil
 }
 
-// newInput is how every call begins: with the VMI, and with MaxDuration to go until end is called.
-func newInput(ctx context.Context, vmi []byte) (in *input, end context.CancelFunc, err error) {
-	parsed, err := parseVMI(vmi)
-	if err != nil {
-		return nil, nil, err
+// newInput is how every call begins: with the VMI, and with MaxDuration to go until end is
+// called. To parse the VMI costs more than most patches do; it is left out where no
+// expression can read it.
+func (p *Program) newInput(ctx context.Context, vmi []byte) (in *input, end context.CancelFunc, err error) {
+	var parsed map[string]any
+	if p.evaluates {
+		if parsed, err = parseVMI(vmi); err != nil {
+			return nil, nil, err
+		}
 	}
 	ctx, end = context.WithTimeout(ctx, MaxDuration)
 	return &input{ctx: ctx, vmi: parsed}, end, nil
