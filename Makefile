@@ -30,10 +30,26 @@ build: ## Build the manager, the shim and the kubectl plugin into bin/
 demo: controlplane kubevirt ## The main job on real parts: from a DomainPatch to the patched domain
 	go run ./hack/demo
 
+.PHONY: xmllint
+xmllint: # The XPath of libxml2, by which ours is judged
+	@command -v xmllint >/dev/null || { if [ "$$(id -u)" = 0 ]; then apt-get -qq update && apt-get -qq -y install libxml2-utils; \
+		else echo "xmllint is missing: install Debian's package libxml2-utils"; exit 1; fi; }
+
 .PHONY: test
-test: controlplane kubevirt ## All tests
+test: controlplane kubevirt xmllint ## All tests
 	KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/controlplane} go test -timeout 20m ./...
 	cd test/kubevirt && go test -count=1 -timeout 20m ./... # the cache does not see the programs that these tests build
+
+FUZZTIME ?= 30s
+.PHONY: fuzz
+fuzz: ## Fuzz the engine, each target for FUZZTIME (30s)
+	@mkdir -p out; for package in $$(go list ./patch/...); do \
+		for target in $$(go test -list '^Fuzz' $$package | sed -n '/^Fuzz/p'); do \
+			printf '%s %s for $(FUZZTIME): ' $${package##*/domainpatch/} $$target; \
+			if go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package >out/fuzz.log 2>&1; \
+			then sed -n 's/^fuzz: elapsed: //p' out/fuzz.log | tail -n 1; else echo FAILED; cat out/fuzz.log; exit 1; fi; \
+		done; \
+	done
 
 .PHONY: bench
 bench: ## Size, memory and start of the shim

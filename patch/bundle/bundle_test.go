@@ -120,6 +120,10 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(good)
+	for _, seed := range []string{"", "null", "[]", `{"formatVersion":1,"patches":null}`, `{"formatVersion":2,"patches":[]}`,
+		`{"formatVersion":1,"formatVersion":1,"patches":[]}`, `{"formatVersion":1,"Patches":[]}`, strings.Repeat("[", 20_000)} {
+		f.Add([]byte(seed))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b, err := Decode(data)
 		if err != nil {
