@@ -56,16 +56,17 @@ bench: ## Size, memory and start of the shim
 	go test -run '^$$' -bench Shim -benchtime 1x ./shim
 
 .PHONY: generate
-generate: ## Generate deep copies, the CRD and the protocol stubs
+generate: ## Generate deep copies, the CRD, the protocol stubs and the table of KubeVirt's schema
 	$(TOOL) controller-gen object:headerFile=hack/tools/boilerplate.go.txt paths=./api/... paths=./controllers/kubevirt/...
 	$(TOOL) controller-gen crd:headerFile=hack/tools/boilerplate.yaml.txt paths=./api/... output:crd:dir=config/crd
 	$(BUF) generate shim/proto --template shim/proto/buf.gen.yaml
+	cd test/kubevirt && go run ./cmd/schema ../../patch/schema/table.go
 
 .PHONY: verify
 verify: generate lint ## Check that generated files are current, modules tidy and the code clean
 	@for m in . hack/controlplane test/kubevirt hack/tools hack/tools/buf hack/tools/lint; do \
 		(cd $$m && go mod tidy -diff >/dev/null) || { echo "$$m: run go mod tidy"; exit 1; }; done
-	@git diff --exit-code --stat -- api config/crd controllers shim || { echo "generated files differ: commit what make generate wrote"; exit 1; }
+	@git diff --exit-code --stat -- api config/crd controllers patch/schema shim || { echo "generated files differ: commit what make generate wrote"; exit 1; }
 
 .PHONY: lint
 lint: ## Run the linters
