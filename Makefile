@@ -38,6 +38,7 @@ xmllint: # The XPath of libxml2, by which ours is judged
 .PHONY: test
 test: controlplane kubevirt xmllint ## All tests
 	KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/controlplane} go test -timeout 20m ./...
+	cd bench && go test ./...
 	cd test/kubevirt && go test -count=1 -timeout 20m ./... # the cache does not see the programs that these tests build
 
 FUZZTIME ?= 30s
@@ -52,7 +53,8 @@ fuzz: ## Fuzz the engine, each target for FUZZTIME (30s)
 	done
 
 .PHONY: bench
-bench: ## Size, memory and start of the shim
+bench: ## The engine beside its peers; size, memory and start of the shim
+	cd bench && go run .
 	go test -run '^$$' -bench Shim -benchtime 1x ./shim
 
 .PHONY: generate
@@ -64,7 +66,7 @@ generate: ## Generate deep copies, the CRD, the protocol stubs and the table of 
 
 .PHONY: verify
 verify: generate lint ## Check that generated files are current, modules tidy and the code clean
-	@for m in . hack/controlplane test/kubevirt hack/tools hack/tools/buf hack/tools/lint; do \
+	@for m in . bench hack/controlplane test/kubevirt hack/tools hack/tools/buf hack/tools/lint; do \
 		(cd $$m && go mod tidy -diff >/dev/null) || { echo "$$m: run go mod tidy"; exit 1; }; done
 	@git diff --exit-code --stat -- api config/crd controllers patch/schema shim || { echo "generated files differ: commit what make generate wrote"; exit 1; }
 
@@ -72,6 +74,7 @@ verify: generate lint ## Check that generated files are current, modules tidy an
 lint: ## Run the linters
 	go vet ./...
 	$(LINT) run ./...
+	cd bench && go vet ./...
 	cd test/kubevirt && go vet ./...
 
 .PHONY: clean
