@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, s streams) int {
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "kubectl-domainpatch",
-		Short:         "Preview declarative patches of KubeVirt VMs",
+		Short:         "Preview and test declarative patches of KubeVirt VMs",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -68,7 +68,7 @@ func newRoot(s streams) *cobra.Command {
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newRender(s), newVersion(s))
+	root.AddCommand(newRender(s), newTest(s), newVersion(s))
 	return root
 }
 

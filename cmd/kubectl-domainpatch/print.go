@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -51,6 +52,16 @@ func (r *result) print(s streams, asDiff bool) error {
 	}
 	_, err := s.out.Write(text)
 	return err
+}
+
+// difference is the unified diff of what a file wants and what came out.
+func difference(file string, want, got []byte) []byte {
+	a, b := want, got
+	if kind := "cloud-init"; filepath.Ext(file) == ".json" && !bytes.Equal(readable(kind, want), readable(kind, got)) {
+		a, b = readable(kind, want), readable(kind, got)
+	}
+	_, text, _ := bytes.Cut(diff.Diff("want", a, "got", b), []byte("\n")) // the first line only repeats the names
+	return text
 }
 
 // readable shows CloudInitData as the documents that it holds, so that a diff has lines.

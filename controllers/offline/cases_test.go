@@ -1,147 +1,163 @@
 // SPDX-FileCopyrightText: The DomainPatch Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package offline_test
+package offline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/domainpatch/domainpatch/controllers/offline"
 	"github.com/domainpatch/domainpatch/patch"
 )
 
 var update = flag.Bool("update", false, "rewrite the want files of the cases")
 
-// TestCases runs every folder with a patch.yaml: patch.yaml and vmi.yaml (optional)
-// applied to domain.xml or cloud-init.json give want.xml or want.json, or fail with the
-// text of want.err. The samples that users get are cases, too.
+// TestCases runs the engine's cases, and the samples that users get, as
+// "kubectl domainpatch test" does.
 func TestCases(t *testing.T) {
-	var dirs []string
-	for _, pattern := range []string{"../../config/samples/*/patch.yaml", "../../patch/testdata/cases/*/patch.yaml"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil || len(found) == 0 {
-			t.Fatalf("no case matches %s: %v", pattern, err)
+	for _, root := range []string{"../../config/samples", "../../patch/testdata/cases"} {
+		dirs, err := FindCases(root)
+		if err != nil {
+			t.Fatal(err)
 		}
-		dirs = append(dirs, found...)
-	}
-	for _, file := range dirs {
-		dir := filepath.Dir(file)
-		t.Run(filepath.Base(dir), func(t *testing.T) { runCase(t, dir) })
+		for _, dir := range dirs {
+			name, err := filepath.Rel(root, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Run(name, func(t *testing.T) {
+				checkCase(t, dir)
+				checkEngine(t, dir)
+			})
+		}
 	}
 }
 
-func runCase(t *testing.T, dir string) {
-	var vmi *offline.VMI
-	if data, err := os.ReadFile(filepath.Join(dir, "vmi.yaml")); err == nil {
-		if vmi, err = offline.ParseVMI(data); err != nil {
+func checkCase(t *testing.T, dir string) {
+	r := RunCase(context.Background(), dir)
+	if *update {
+		if _, err := r.Update(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	program, err := load(filepath.Join(dir, "patch.yaml"), vmi)
-	if err != nil {
-		checkError(t, dir, err)
+	if r.Err != nil {
+		t.Error(r.Err)
+	}
+	for _, m := range r.Mismatches {
+		t.Errorf("%s (-want +got):\n%s", m.Reason(), cmp.Diff(string(m.Want), string(m.Got)))
+	}
+}
+
+// checkEngine checks what concerns the engine more than its users: that a call leaves its
+// input alone, and that a first call on its result, as after a restart of the shim,
+// changes nothing.
+func checkEngine(t *testing.T, dir string) {
+	c, err := readCase(dir)
+	if err != nil || c.has(wantError) || !c.has(caseDomain) {
 		return
 	}
-	if !program.Applies() {
-		t.Fatal("the patch does not bind to vmi.yaml")
-	}
-	ran := false
-	if in, ok := read(t, dir, "domain.xml"); ok {
-		ran = true
-		runDomain(t, dir, program, in)
-	}
-	if in, ok := read(t, dir, "cloud-init.json"); ok {
-		ran = true
-		out, _, err := program.CloudInit(context.Background(), in)
-		check(t, dir, "want.json", out, err)
-	}
-	if !ran {
-		t.Fatal("neither domain.xml nor cloud-init.json")
-	}
-}
-
-func load(file string, vmi *offline.VMI) (*offline.Program, error) {
-	patches, _, err := offline.Files{}.Patches([]string{file})
+	program, _, _, err := c.compile(context.Background())
 	if err != nil {
-		return nil, err
+		return // checkCase tells
 	}
-	return offline.Compile(context.Background(), patches, vmi, vmi == nil)
-}
-
-// runDomain also checks that the call leaves its input alone, and that applying the
-// patch to its own result changes nothing, be it as a repeated or as a first call.
-func runDomain(t *testing.T, dir string, program *offline.Program, in []byte) {
-	before := slices.Clone(in)
+	in := bytes.Clone(c[caseDomain])
 	out, _, err := program.Domain(context.Background(), in, false)
-	if string(in) != string(before) {
+	if err != nil {
+		return
+	}
+	if !bytes.Equal(in, c[caseDomain]) {
 		t.Error("the call changed its input")
 	}
-	check(t, dir, "want.xml", out, err)
-	if err != nil {
-		return
-	}
-	repeated, _, err := program.Domain(context.Background(), in, true)
-	if err != nil || string(repeated) != string(out) {
-		t.Errorf("a repeated call: %v (-first +repeated):\n%s", err, cmp.Diff(string(out), string(repeated)))
-	}
 	again, _, err := program.Domain(context.Background(), out, false)
-	if failed := (*patch.Error)(nil); err != nil && !errors.As(err, &failed) || err == nil && string(again) != string(out) {
+	if failed := (*patch.Error)(nil); err != nil && !errors.As(err, &failed) || err == nil && !bytes.Equal(again, out) {
 		t.Errorf("a first call on the result: %v (-want +got):\n%s", err, cmp.Diff(string(out), string(again)))
 	}
 }
 
-func check(t *testing.T, dir, want string, got []byte, err error) {
-	t.Helper()
-	if err != nil {
-		checkError(t, dir, err)
-		return
+const (
+	simplePatch = `apiVersion: domainpatch.kubevirt.io/v1alpha1
+kind: DomainPatch
+metadata: {name: p}
+spec:
+  domain:
+  - {op: set, path: /domain/name, value: b}
+`
+	simpleDomain = "<domain><name>a</name></domain>"
+	simpleWant   = "<domain><name>b</name></domain>"
+	strangerVMI  = "{apiVersion: kubevirt.io/v1, kind: VirtualMachineInstance, metadata: {name: x}}"
+	failingPatch = `apiVersion: domainpatch.kubevirt.io/v1alpha1
+kind: DomainPatch
+metadata: {name: p}
+spec:
+  domain:
+  - {op: test, path: /domain/nosuch}
+`
+	failure = "DomainPatch default/p: spec.domain[0]: /domain/nosuch selects nothing, at least one node is expected"
+)
+
+// TestRunCase pins what is said about folders that are wrong.
+func TestRunCase(t *testing.T) {
+	type files map[string]string
+	for name, tc := range map[string]struct {
+		reason string
+		files  files
+		want   string // of Err, or the reason of the one mismatch; empty: passed
+	}{
+		"success":        {reason: "what the format is for", files: files{casePatch: simplePatch, caseDomain: simpleDomain, wantDomain: simpleWant}},
+		"failure":        {reason: "a case may want an error", files: files{casePatch: failingPatch, caseDomain: simpleDomain, wantError: failure + "\n"}},
+		"differs":        {reason: "the point of a test", files: files{casePatch: simplePatch, caseDomain: simpleDomain, wantDomain: simpleDomain}, want: "want.xml is not what came out"},
+		"want missing":   {reason: "nothing wanted is nothing tested", files: files{casePatch: simplePatch, caseDomain: simpleDomain}, want: "want.xml is missing: this came out"},
+		"error missing":  {reason: "the same for a failure", files: files{casePatch: failingPatch, caseDomain: simpleDomain}, want: "want.err is missing: this came out"},
+		"no document":    {reason: "there is nothing to patch", files: files{casePatch: simplePatch, wantError: "x"}, want: "neither domain.xml nor cloud-init.json: give the document that the patch is applied to"},
+		"both wants":     {reason: "it cannot succeed and fail", files: files{casePatch: simplePatch, caseDomain: simpleDomain, wantDomain: simpleWant, wantError: "x"}, want: "want.xml beside want.err: a case either succeeds or fails: remove one of them"},
+		"stray want":     {reason: "it would never be compared", files: files{casePatch: simplePatch, caseDomain: simpleDomain, wantDomain: simpleWant, wantCloudInit: "{}"}, want: "want.json without cloud-init.json"},
+		"should fail":    {reason: "an expected error that is gone", files: files{casePatch: simplePatch, caseDomain: simpleDomain, wantError: failure}, want: "no error, but want.err wants one: " + failure},
+		"should succeed": {reason: "an error that is new", files: files{casePatch: failingPatch, caseDomain: simpleDomain, wantDomain: simpleWant}, want: failure},
+		"not bound": {
+			reason: "the patch would not run at all", files: files{casePatch: simplePatch, caseVMI: strangerVMI, caseDomain: simpleDomain, wantDomain: simpleDomain},
+			want: "DomainPatch default/p does not bind to the VMI of vmi.yaml: give the VMI the label domainpatch.kubevirt.io/p, or the patch a selector",
+		},
+		"broken VMI": {reason: "no patch can bind to it", files: files{casePatch: simplePatch, caseVMI: "kind: Pod", caseDomain: simpleDomain, wantError: "x"}, want: `vmi.yaml: kind "Pod" is neither VirtualMachineInstance nor VirtualMachine`},
+		"no patch":   {reason: "the file may be another", files: files{casePatch: "# nothing\n", caseDomain: simpleDomain, wantDomain: simpleDomain}, want: "patch.yaml holds no DomainPatch"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for file, text := range tc.files {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r := RunCase(context.Background(), dir)
+			got := ""
+			switch {
+			case r.Err != nil:
+				got = r.Err.Error()
+			case len(r.Mismatches) == 1:
+				got = r.Mismatches[0].Reason()
+			}
+			if got != tc.want || r.Passed() != (tc.want == "") {
+				t.Errorf("%s: %q, want %q", tc.reason, got, tc.want)
+			}
+		})
 	}
-	if _, failing := read(t, dir, "want.err"); failing {
-		t.Fatal("no error, but there is a want.err")
-	}
-	compare(t, filepath.Join(dir, want), string(got))
 }
 
-func checkError(t *testing.T, dir string, err error) {
-	t.Helper()
-	if _, succeeding := read(t, dir, "want.xml"); succeeding && !*update {
-		t.Fatal(err)
+// TestUpdate checks that an update accepts no repeated call that changes its result.
+func TestUpdate(t *testing.T) {
+	r := &CaseResult{Dir: t.TempDir()}
+	r.compareRepeated([]byte("first"), []byte("first"))
+	if !r.Passed() {
+		t.Error("equal results are a mismatch")
 	}
-	text := strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), "") + "\n"
-	compare(t, filepath.Join(dir, "want.err"), text)
-}
-
-func compare(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	r.compareRepeated([]byte("first"), []byte("second"))
+	if updated, err := r.Update(); err != nil || len(updated) != 0 || r.Passed() {
+		t.Errorf("updated %q, %v, passed: %t", updated, err, r.Passed())
 	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", filepath.Base(file), diff)
-	}
-}
-
-func read(t *testing.T, dir, name string) ([]byte, bool) {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		t.Fatal(err)
-	}
-	return data, err == nil
 }

@@ -5,6 +5,8 @@
 // them, binds and renders them with the code of the webhooks, and applies the bundle
 // with the code of the shim. What it shows is what the VM gets.
 //
-// It needs no cluster and writes nothing. The command line tool and the tests of the
-// samples are its users.
+// It also runs case folders: a patch, a document, and what must come out.
+//
+// It needs no cluster, and writes nothing but the want files of a case whose update is
+// asked for. The command line tool and the tests of engine and samples are its users.
 package offline

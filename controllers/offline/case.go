@@ -1,0 +1,172 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package offline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/patch/bundle"
+)
+
+// Files of a case folder.
+const (
+	casePatch     = "patch.yaml"
+	caseVMI       = "vmi.yaml"
+	caseDomain    = "domain.xml"
+	caseCloudInit = "cloud-init.json"
+	wantDomain    = "want.xml"
+	wantCloudInit = "want.json"
+	wantError     = "want.err"
+)
+
+// FindCases lists the case folders at name, in the order of their paths: name itself if
+// it holds a patch.yaml, else every such folder below it. It does not look into case
+// folders, nor into hidden ones. Finding none is an error.
+func FindCases(name string) ([]string, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("%s is no folder: name the folder of the case", name)
+	}
+	var dirs []string
+	root := os.DirFS(name) // follows name itself, if it is a link
+	err = fs.WalkDir(root, ".", func(dir string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil || !entry.IsDir():
+			return err
+		case dir != "." && strings.HasPrefix(entry.Name(), "."):
+			return fs.SkipDir
+		}
+		if _, err := fs.Stat(root, path.Join(dir, casePatch)); err != nil {
+			return nil // no case itself; what is wrong with a file that is there shows when it is read
+		}
+		dirs = append(dirs, filepath.Join(name, filepath.FromSlash(dir)))
+		return fs.SkipDir
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(dirs) == 0 {
+		return nil, fmt.Errorf("%s: no case: neither the folder nor one below it has a %s", name, casePatch)
+	}
+	return dirs, nil
+}
+
+// testCase is a case folder in memory: its files that are there, by name.
+type testCase map[string][]byte
+
+func readCase(dir string) (testCase, error) {
+	c := testCase{}
+	for _, name := range []string{casePatch, caseVMI, caseDomain, caseCloudInit, wantDomain, wantCloudInit, wantError} {
+		data, err := Files{}.Read(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		c[name] = data
+	}
+	return c, c.check()
+}
+
+// check refuses files that do not go together.
+func (c testCase) check() error {
+	var errs []error
+	refuse := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	refuse(!c.has(casePatch), "%s is missing", casePatch)
+	refuse(!c.has(caseDomain) && !c.has(caseCloudInit),
+		"neither %s nor %s: give the document that the patch is applied to", caseDomain, caseCloudInit)
+	for _, want := range []struct{ file, document string }{{wantDomain, caseDomain}, {wantCloudInit, caseCloudInit}} {
+		refuse(c.has(want.file) && !c.has(want.document), "%s without %s", want.file, want.document)
+		refuse(c.has(want.file) && c.has(wantError), "%s beside %s: a case either succeeds or fails: remove one of them", want.file, wantError)
+	}
+	return errors.Join(errs...)
+}
+
+func (c testCase) has(name string) bool {
+	_, there := c[name]
+	return there
+}
+
+// compile renders and compiles the patches for the VMI, as the webhook and the shim do.
+// refused says that the patches or the VMI are, which a want.err may want; any other
+// error is a mistake in the case itself.
+func (c testCase) compile(ctx context.Context) (program *Program, notes []string, refused bool, err error) {
+	var vmi *VMI
+	if data, given := c[caseVMI]; given {
+		if vmi, err = ParseVMI(data); err != nil {
+			return nil, nil, false, fmt.Errorf("%s: %w", caseVMI, err)
+		}
+	}
+	patches, skipped, err := parsePatches(casePatch, c[casePatch])
+	for _, other := range skipped {
+		notes = append(notes, other+" is no DomainPatch and was passed over")
+	}
+	if err != nil {
+		return nil, notes, true, err
+	}
+	if len(patches) == 0 {
+		return nil, notes, false, fmt.Errorf("%s holds no DomainPatch", casePatch)
+	}
+	if program, err = Compile(ctx, patches, vmi, vmi == nil); err == nil {
+		err = program.checkBound(patches, vmi)
+	}
+	if err != nil {
+		return nil, notes, true, err
+	}
+	for _, left := range program.LeftOut {
+		notes = append(notes, "left out: "+left.Reason.Error())
+	}
+	return program, notes, false, nil
+}
+
+// checkBound refuses patches that do not bind to the VMI: the case would say nothing about them.
+func (p *Program) checkBound(patches []v1alpha1.DomainPatch, vmi *VMI) error {
+	var bound []string
+	if p.Applies() {
+		decoded, err := bundle.Decode(p.JSON)
+		if err != nil {
+			return err
+		}
+		for i := range decoded.Patches {
+			bound = append(bound, decoded.Patches[i].ID())
+		}
+	}
+	for _, left := range p.LeftOut {
+		bound = append(bound, patchID(left.Patch))
+	}
+	patches, err := inNamespace(patches, vmi)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for i := range patches {
+		if id := patchID(&patches[i]); !slices.Contains(bound, id) {
+			errs = append(errs, fmt.Errorf("%s does not bind to the VMI of %s: give the VMI the label %s%s, or the patch a selector",
+				id, caseVMI, v1alpha1.DomainPatchReferencePrefix, patches[i].Name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// patchID names a patch as bundles do.
+func patchID(p *v1alpha1.DomainPatch) string {
+	return (&bundle.Patch{Kind: bundle.KindDomainPatch, Namespace: p.Namespace, Name: p.Name}).ID()
+}
