@@ -6,7 +6,6 @@ package patch
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -26,68 +25,75 @@ import (
 // and the report, if there is one, tells how far the call came. Errors of a patch are
 // of type *Error; others concern the document or the VMI.
 //
-// A first call also applies the bundle to its own result, which must change nothing:
-// KubeVirt repeats the call, and a rule that acts twice would act twice.
+// A first call also checks that the edits survive the calls that follow (see selfcheck.go).
+// A patch that fails and may do so is left out, and the call starts again.
 func (p *Program) Domain(ctx context.Context, doc, vmi []byte, first *Report) ([]byte, *Report, error) {
 	in, end, err := p.newInput(ctx, vmi)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer end()
-	ignored := map[int]error{}
+	r := domainRun{program: p, input: in, source: doc, first: first, ignored: map[int]PatchReport{}}
 	for {
-		out, report, err := p.domainOnce(in, doc, first, ignored)
-		if err != nil || first != nil || bytes.Equal(out, doc) {
+		out, report, err := r.once()
+		if err == nil || !r.leaveOut(report) {
 			return out, report, err
 		}
-		i, blame := p.checkIdempotent(in, out, report)
-		if blame == nil {
-			return out, report, nil
-		}
-		if i >= 0 {
-			p.patches[i].fail(&report.Patches[i], blame)
-		}
-		// Whoever is to blame: a call fails only if it fails without the patches that may fail.
-		if i = p.dispensable(i, report); i < 0 {
-			return nil, report, blame
-		}
-		ignored[i] = blame
 	}
 }
 
-// dispensable finds a patch to leave out and try again: the blamed one, else the last one
-// that applied and may fail. It gives -1 where there is none.
-func (p *Program) dispensable(blamed int, report *Report) int {
-	if blamed >= 0 && p.patches[blamed].source.FailurePolicy == bundle.Ignore {
-		return blamed
-	}
-	for i := len(p.patches) - 1; i >= 0; i-- {
-		if p.patches[i].source.FailurePolicy == bundle.Ignore && report.Patches[i].Outcome == Applied {
-			return i
-		}
-	}
-	return -1
+// domainRun is the work on one call: one or more applications to the same document.
+type domainRun struct {
+	program *Program
+	input   *input
+	source  []byte
+	first   *Report
+	ignored map[int]PatchReport // by index of the patch: the failures that are left out
 }
 
-// checkIdempotent applies the bundle to its result and blames the last rule that changed it.
-func (p *Program) checkIdempotent(in *input, out []byte, report *Report) (patch int, err error) {
-	again, repeat, err := p.domainOnce(in, out, report, nil)
+// once applies the patches and checks the result of a first call. On an error the report
+// says of the patch to leave out, if there is one, that it is ignored.
+func (r *domainRun) once() ([]byte, *Report, error) {
+	call, report, err := r.apply(r.program)
 	if err != nil {
-		return -1, fmt.Errorf("cannot apply the patches to their own result: %w", err)
+		return nil, report, err
 	}
-	if bytes.Equal(again, out) {
-		return 0, nil
+	out := call.doc.Bytes()
+	if r.first != nil || bytes.Equal(out, r.source) {
+		return out, report, nil
 	}
-	for i := len(repeat.Patches) - 1; i >= 0; i-- {
-		rules := repeat.Patches[i].Rules
-		for j := len(rules) - 1; j >= 0; j-- {
-			if r := rules[j]; r.Changed > 0 && r.Outcome == Applied {
-				return i, p.patches[i].ruleError(r.Field, r.Name,
-					errors.New("the rule is not idempotent: KubeVirt calls the hook up to three times per boot, and it changes its own result"))
-			}
+	if err := r.program.checkSurvival(call, out, report); err != nil {
+		if err := r.blame(report, err); err != nil {
+			return nil, report, err
 		}
 	}
-	return -1, errors.New("the patches are not idempotent: applied to their own result they change it")
+	return out, report, nil
+}
+
+// leaveOut makes the next application do without the patch that the report newly ignores;
+// it is false where there is none.
+func (r *domainRun) leaveOut(report *Report) bool {
+	if report == nil {
+		return false
+	}
+	for i, p := range report.Patches {
+		if _, known := r.ignored[i]; p.Outcome == Ignored && !known {
+			r.ignored[i] = p
+			return true
+		}
+	}
+	return false
+}
+
+// apply parses the document and applies a program to it.
+func (r *domainRun) apply(p *Program) (*domainCall, *Report, error) {
+	doc, err := parseDomain(r.source)
+	if err != nil {
+		return nil, nil, err
+	}
+	call := &domainCall{input: *r.input, doc: doc, repeat: r.first != nil}
+	report, err := p.applyDomain(call, r.first, r.ignored)
+	return call, report, err
 }
 
 // domainCall is the state of one pass over a document.
@@ -98,25 +104,29 @@ type domainCall struct {
 	repeat bool
 }
 
-func (p *Program) domainOnce(in *input, src []byte, first *Report, ignored map[int]error) ([]byte, *Report, error) {
-	doc, err := parseDomain(src)
-	if err != nil {
-		return nil, nil, err
-	}
-	call := &domainCall{input: *in, doc: doc, repeat: first != nil}
-	report := &Report{}
+// applyDomain applies all patches in their order, but those that are ignored. It ends with the
+// first that fails.
+func (p *Program) applyDomain(call *domainCall, first *Report, ignored map[int]PatchReport) (*Report, error) {
+	report := &Report{Patches: make([]PatchReport, 0, len(p.patches))}
 	for i := range p.patches {
+		if done, ok := ignored[i]; ok {
+			report.Patches = append(report.Patches, done)
+			continue
+		}
 		var before *PatchReport
 		if first != nil && i < len(first.Patches) {
 			before = &first.Patches[i]
 		}
-		done, err := p.patches[i].applyDomain(call, before, ignored[i])
+		done, err := p.patches[i].tryDomain(call, before)
+		if err != nil {
+			p.patches[i].fail(&done, err)
+		}
 		report.Patches = append(report.Patches, done)
 		if err != nil {
-			return nil, report, err
+			return report, err
 		}
 	}
-	return call.doc.Bytes(), report, nil
+	return report, nil
 }
 
 func parseDomain(src []byte) (*document.Document, error) {
@@ -153,29 +163,6 @@ func isPlaceholder(n *xmlquery.Node) bool {
 	}
 	alias, ok := childKey("alias", "name").value(n)
 	return ok && strings.HasPrefix(alias, "name=placeholder-")
-}
-
-// applyDomain applies one patch, whole or not at all. The error, if any, fails the call.
-func (c *compiled) applyDomain(call *domainCall, before *PatchReport, ignored error) (PatchReport, error) {
-	if ignored != nil {
-		return PatchReport{Patch: c.source.ID(), Outcome: Ignored, Reason: ignored.Error()}, nil
-	}
-	var snapshot []byte
-	if c.source.FailurePolicy == bundle.Ignore {
-		snapshot = call.doc.Bytes()
-	}
-	report, err := c.tryDomain(call, before)
-	if err == nil {
-		return report, nil
-	}
-	if !c.fail(&report, err) {
-		return report, err
-	}
-	if call.doc, err = call.doc.Restore(snapshot); err != nil {
-		return report, fmt.Errorf("cannot undo %s: %w", c.source.ID(), err)
-	}
-	hidePlaceholders(call.doc)
-	return report, nil
 }
 
 // tryDomain runs the patch. A panic is a fault of this program; it fails the patch, so

@@ -274,7 +274,7 @@ func TestAddRefusesAmbiguousTwins(t *testing.T) {
 // not edited with it.
 func TestRepeatLeavesSeveralAlone(t *testing.T) {
 	p := compile(t, rules(
-		bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/devices/disk[alias]/@mark", Value: ptr("x"), Expect: bundle.ExpectOne},
+		bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/devices/disk[alias]/@snapshot", Value: ptr("x"), Expect: bundle.ExpectOne},
 		bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/devices/disk/alias", Expect: bundle.ExpectOne},
 	))
 	_, report, err := p.Domain(context.Background(), []byte(domain), []byte(vmi), nil)

@@ -18,6 +18,7 @@ type Document struct {
 	bom     string
 	records []record
 	slab    []xmlquery.Node
+	parsed  int // records of the source's nodes; those of inserted nodes follow
 	grown   int // bytes that edits added
 }
 
@@ -80,6 +81,15 @@ func (d *Document) Element() *xmlquery.Node {
 // Hide makes an element invisible to XPath and to edits; its bytes stay.
 func (d *Document) Hide(n *xmlquery.Node) {
 	n.Type, n.FirstChild, n.LastChild, n.Attr = xmlquery.CommentNode, nil, nil, nil
+}
+
+// Original says whether a node was in the source. An element that replaces another was not.
+func (d *Document) Original(n *xmlquery.Node) bool { return n.LineNumber < d.parsed }
+
+// OriginalAttribute says whether the attribute with the given index was in the source, be it with
+// another value.
+func (d *Document) OriginalAttribute(n *xmlquery.Node, i int) bool {
+	return d.Original(n) && d.record(n).attrs[i].raw != ""
 }
 
 // Touched says whether any edit was made.

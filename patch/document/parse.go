@@ -43,6 +43,7 @@ func parseText(text string, maxNodes int) (*Document, error) {
 	if err := p.document(); err != nil {
 		return nil, err
 	}
+	d.parsed = len(d.records)
 	return d, nil
 }
 

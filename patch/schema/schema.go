@@ -91,17 +91,29 @@ func (e *Element) Child(namespace, name string) *Element {
 	return nil
 }
 
+// Find finds a child element and when it is written; nil where KubeVirt drops it.
+func (e *Element) Find(namespace, name string) (Presence, *Element) {
+	if c := e.child(namespace, name); c != nil {
+		return c.Presence, c.Element()
+	}
+	return Kept, nil
+}
+
 // Keeps says whether the attribute survives.
 func (e *Element) Keeps(namespace, attribute string) bool {
-	if e == nil || namespace != "" {
-		return false
-	}
-	for i := range e.attributes {
-		if e.attributes[i].Name == attribute {
-			return true
+	return namespace == "" && e.Attribute(attribute).Kind != None
+}
+
+// Attribute finds an attribute without a namespace; its Kind is None where KubeVirt drops it.
+func (e *Element) Attribute(name string) Attribute {
+	if e != nil {
+		for i := range e.attributes {
+			if e.attributes[i].Name == name {
+				return e.attributes[i]
+			}
 		}
 	}
-	return false
+	return Attribute{}
 }
 
 // KeepsText says whether the element's own text survives.

@@ -1,0 +1,116 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/antchfx/xmlquery"
+)
+
+// own begins what follows the marker in the aliases of libvirt's own devices.
+const own = "-own-"
+
+// IsLibvirts recognises a device that Next added on its own.
+func IsLibvirts(device *xmlquery.Node, marker string) bool {
+	for c := device.FirstChild; c != nil; c = c.NextSibling {
+		if isElement(c, "alias") && strings.HasPrefix(attribute(c, "name"), marker+own) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsGiven recognises an address or alias that Next gave a device.
+func IsGiven(n *xmlquery.Node, marker string) bool {
+	return isElement(n, "alias") && strings.HasPrefix(attribute(n, "name"), marker) ||
+		isElement(n, "address") && attribute(n, "device") == marker
+}
+
+// libvirt adds what libvirt does to the element that is about to be closed.
+func (w *writer) libvirt(group []*xmlquery.Node) {
+	if w.marker == "" || len(w.open) < 2 || w.open[1] != "devices" {
+		return
+	}
+	switch {
+	case len(w.open) == 2:
+		w.ownDevices(group)
+	case len(w.open) == 3 && w.open[2] != "emulator":
+		w.given++
+		w.give(len(named(group, "", "alias")) > 0, len(named(group, "", "address")) > 0, "-"+strconv.Itoa(w.given))
+	}
+}
+
+// give writes the alias and the address that a device lacks.
+func (w *writer) give(hasAlias, hasAddress bool, suffix string) {
+	if !hasAlias {
+		w.out = fmt.Appendf(w.out, `<alias name="%s%s"></alias>`, w.marker, suffix)
+	}
+	if !hasAddress {
+		w.out = fmt.Appendf(w.out, `<address type="pci" domain="0x0000" bus="0x41" slot="0x00" function="0x0" device="%s"></address>`, w.marker)
+	}
+}
+
+// ownDevices writes the devices that libvirt adds to a domain: the ones of the machine
+// (qemuDomainDefAddDefaultDevices in libvirt's qemu_domain.c and the implicit PS/2 inputs), and
+// one of the PCIe root ports that it or KubeVirt adds.
+func (w *writer) ownDevices(devices []*xmlquery.Node) {
+	arch, machine := machineOf(w.doc.Element())
+	var all []string
+	if arch == "x86_64" {
+		all = append(all, `input type="mouse" bus="ps2"`, `input type="keyboard" bus="ps2"`)
+	}
+	if strings.Contains(machine, "q35") {
+		all = append(all, `watchdog model="itco" action="reset"`)
+	}
+	if arch != "s390x" {
+		all = append(all, fmt.Sprintf(`controller type="pci" index="%d" model="pcie-root-port"`, freePCIIndex(devices)))
+		if !hasUSBController(devices) {
+			all = append(all, `controller type="usb" index="0" model="qemu-xhci"`)
+		}
+	}
+	if len(named(devices, "", "memballoon")) == 0 {
+		all = append(all, `memballoon model="virtio"`)
+	}
+	for i, device := range all {
+		name, _, _ := strings.Cut(device, " ")
+		w.out = append(append(append(w.out, '<'), device...), '>')
+		w.give(false, false, own+strconv.Itoa(i))
+		w.out = append(append(append(w.out, "</"...), name...), '>')
+	}
+}
+
+func machineOf(domain *xmlquery.Node) (arch, machine string) {
+	for _, kind := range named(named([]*xmlquery.Node{domain}, "", "os"), "", "type") {
+		return attribute(kind, "arch"), attribute(kind, "machine")
+	}
+	return "", ""
+}
+
+// freePCIIndex is one above that of the last PCI controller.
+func freePCIIndex(devices []*xmlquery.Node) int {
+	last := 0
+	for _, c := range named(devices, "", "controller") {
+		if index, err := strconv.Atoi(attribute(c, "index")); err == nil && attribute(c, "type") == "pci" {
+			last = max(last, index)
+		}
+	}
+	return last + 1
+}
+
+func hasUSBController(devices []*xmlquery.Node) bool {
+	return slices.ContainsFunc(named(devices, "", "controller"), func(c *xmlquery.Node) bool { return attribute(c, "type") == "usb" })
+}
+
+func attribute(n *xmlquery.Node, name string) string {
+	value, _ := lastAttribute([]*xmlquery.Node{n}, name)
+	return value
+}
+
+func isElement(n *xmlquery.Node, name string) bool {
+	return n.Type == xmlquery.ElementNode && n.Data == name && n.NamespaceURI == ""
+}

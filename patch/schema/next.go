@@ -1,0 +1,243 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/antchfx/xmlquery"
+
+	"github.com/domainpatch/domainpatch/patch/document"
+)
+
+// Next writes what KubeVirt would make of a domain until the next call of OnDefineDomain:
+//
+//   - it reads the domain into its structs and writes them, in their order: what the structs
+//     have no field for is gone, of two elements that share a field the second overrides the
+//     attributes and appends the children of the first, and what a struct always writes is there;
+//   - unless marker is empty, libvirt has given every device an address and an alias and has
+//     added devices of its own, all of which IsGiven and IsLibvirts recognise by the marker.
+//
+// What was there when the document was parsed is not lost, though KubeVirt would lose it: it
+// is another sidecar's, which puts it there again. The exceptions are comments, and
+// what is in libvirt's QEMU namespace: KubeVirt writes that itself and then loses it.
+// The hidden placeholder interfaces are gone.
+//
+// It fails where KubeVirt would: on a text that should be a number and is none.
+func Next(doc *document.Document, marker string) ([]byte, error) {
+	w := &writer{doc: doc, marker: marker}
+	root := doc.Element()
+	w.element(Domain(), &Child{Name: root.Data}, "", []*xmlquery.Node{root})
+	return w.out, w.err
+}
+
+// writer writes the next call's domain.
+type writer struct {
+	doc    *document.Document
+	marker string
+	out    []byte
+	open   []string // the names of the open elements
+	given  int      // aliases given by libvirt
+	err    error    // the first one
+}
+
+// element writes a group of elements as the one that KubeVirt reads them into. Outer is the
+// namespace of the element around it.
+func (w *writer) element(e *Element, c *Child, outer string, group []*xmlquery.Node) {
+	start := len(w.out)
+	w.open = append(w.open, c.Name)
+	w.out = append(append(w.out, '<'), c.Name...)
+	bare := len(w.out)
+	if c.Namespace != outer {
+		w.attribute("xmlns", c.Namespace)
+	}
+	w.attributes(e, group)
+	w.out = append(w.out, '>')
+	inner := len(w.out)
+	w.text(e, group)
+	w.children(e, c.Namespace, group)
+	if inner == bare+1 && inner == len(w.out) && c.Presence == Filled {
+		w.out = w.out[:start]
+	} else {
+		w.libvirt(group)
+		w.out = append(append(append(w.out, "</"...), c.Name...), '>')
+	}
+	w.open = w.open[:len(w.open)-1]
+}
+
+func (w *writer) attributes(e *Element, group []*xmlquery.Node) {
+	for i := range e.attributes {
+		a := &e.attributes[i]
+		value, found := lastAttribute(group, a.Name)
+		written := w.written(a.Kind, value, "@"+a.Name)
+		switch {
+		case !found && a.Presence != Always:
+		case a.Presence == Filled && written == a.Kind.Zero():
+		default:
+			w.attribute(a.Name, written)
+		}
+	}
+	for g, n := range group {
+		for i := range n.Attr {
+			a := &n.Attr[i]
+			isDefault := document.IsDeclaration(a) && a.Name.Space == ""
+			if isDefault || e.Keeps(a.NamespaceURI, a.Name.Local) || !w.doc.OriginalAttribute(n, i) ||
+				slices.ContainsFunc(group[:g], func(o *xmlquery.Node) bool { return document.Attribute(o, a.NamespaceURI, a.Name.Local) >= 0 }) {
+				continue
+			}
+			w.attribute(qualified(a.Name.Space, a.Name.Local), a.Value)
+		}
+	}
+}
+
+// lastAttribute is what encoding/xml leaves in a field that it fills several times.
+func lastAttribute(group []*xmlquery.Node, name string) (value string, found bool) {
+	for i := len(group) - 1; i >= 0; i-- {
+		if j := document.Attribute(group[i], "", name); j >= 0 {
+			return group[i].Attr[j].Value, true
+		}
+	}
+	return "", false
+}
+
+func (w *writer) text(e *Element, group []*xmlquery.Node) {
+	if e.text == None {
+		return
+	}
+	text := ""
+	if len(group) > 0 {
+		text = ownText(group[len(group)-1])
+	}
+	w.escape(w.written(e.text, text, "text()"))
+}
+
+// ownText is the text directly in an element, without that of its children.
+func ownText(n *xmlquery.Node) string {
+	text := ""
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		if c.Type == xmlquery.TextNode {
+			text += c.Data
+		}
+	}
+	return text
+}
+
+func (w *writer) children(e *Element, namespace string, group []*xmlquery.Node) {
+	for i := range e.children {
+		c := &e.children[i]
+		nodes := named(group, c.Namespace, c.Name)
+		switch {
+		case len(nodes) == 0:
+			if c.Presence == Always {
+				w.element(c.Element(), c, namespace, nil)
+			}
+		case c.Repeats || !slices.ContainsFunc(nodes, w.inserted):
+			for j := range nodes {
+				w.child(c, namespace, nodes[j:j+1])
+			}
+		default:
+			w.child(c, namespace, nodes)
+		}
+	}
+	for _, n := range group {
+		for o := n.FirstChild; o != nil; o = o.NextSibling {
+			if o.Type == xmlquery.ElementNode && e.child(o.NamespaceURI, o.Data) == nil && !IsKubeVirtsLoss(o) {
+				w.verbatim(o)
+			}
+		}
+	}
+}
+
+// child writes a group of elements, unless KubeVirt leaves it out for its empty text.
+func (w *writer) child(c *Child, namespace string, group []*xmlquery.Node) {
+	e := c.Element()
+	if c.Presence == Filled && e.text != None {
+		written, _ := e.text.Written(ownText(group[len(group)-1]))
+		if written == e.text.Zero() {
+			return
+		}
+	}
+	w.element(e, c, namespace, group)
+}
+
+// named lists the children of that name of a group of elements.
+func named(group []*xmlquery.Node, namespace, name string) []*xmlquery.Node {
+	var all []*xmlquery.Node
+	for _, n := range group {
+		for o := n.FirstChild; o != nil; o = o.NextSibling {
+			if o.Type == xmlquery.ElementNode && o.Data == name && o.NamespaceURI == namespace {
+				all = append(all, o)
+			}
+		}
+	}
+	return all
+}
+
+// IsKubeVirtsLoss recognises what KubeVirt writes but cannot read: the elements in libvirt's
+// QEMU namespace below the root.
+func IsKubeVirtsLoss(n *xmlquery.Node) bool {
+	return n.NamespaceURI == document.QEMUNamespace && n.Parent != nil && n.Parent.Parent != nil && n.Parent.Parent.Type == xmlquery.DocumentNode
+}
+
+func (w *writer) inserted(n *xmlquery.Node) bool { return !w.doc.Original(n) }
+
+// verbatim writes what another sidecar made.
+func (w *writer) verbatim(n *xmlquery.Node) {
+	if w.inserted(n) {
+		return
+	}
+	name := qualified(n.Prefix, n.Data)
+	w.out = append(append(w.out, '<'), name...)
+	for i := range n.Attr {
+		if a := &n.Attr[i]; w.doc.OriginalAttribute(n, i) {
+			w.attribute(qualified(a.Name.Space, a.Name.Local), a.Value)
+		}
+	}
+	w.out = append(w.out, '>')
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		switch c.Type {
+		case xmlquery.TextNode:
+			w.escape(c.Data)
+		case xmlquery.ElementNode:
+			w.verbatim(c)
+		}
+	}
+	w.out = append(append(append(w.out, "</"...), name...), '>')
+}
+
+// written is what KubeVirt makes of a value. One that it cannot read is an error.
+func (w *writer) written(k Kind, value, where string) string {
+	written, ok := k.Written(value)
+	if !ok && w.err == nil {
+		w.err = fmt.Errorf("KubeVirt cannot read /%s/%s: %.40q is not what the field can hold", strings.Join(w.open, "/"), where, value)
+	}
+	return written
+}
+
+func (w *writer) attribute(name, value string) {
+	w.out = append(append(append(w.out, ' '), name...), `="`...)
+	w.escape(value)
+	w.out = append(w.out, '"')
+}
+
+func (w *writer) escape(text string) {
+	if !strings.ContainsAny(text, "&<>\"'\t\r\n") {
+		w.out = append(w.out, text...)
+		return
+	}
+	var b bytes.Buffer
+	_ = xml.EscapeText(&b, []byte(text)) // a bytes.Buffer never fails
+	w.out = append(w.out, b.Bytes()...)
+}
+
+func qualified(prefix, local string) string {
+	if prefix == "" {
+		return local
+	}
+	return prefix + ":" + local
+}

@@ -1,0 +1,148 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package patch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/schema"
+)
+
+// KubeVirt calls the hook up to three times per boot and keeps of a result what its structs
+// have fields for. Only the last result reaches libvirt, and an error comes too late after the
+// first call: the domain is defined by then. So a first call plays the second one.
+
+// errNotIdempotent says that a repeated call changes the result of the first.
+var errNotIdempotent = errors.New("the rule is not idempotent: KubeVirt calls the hook up to three times per boot, and it changes its own result")
+
+// checkSurvival applies the program to its own result as a repeated call would, first to the
+// result as it is, then to what KubeVirt and libvirt make of it. Neither may change what stands
+// there. The call is the one that made the result; its document is used up.
+func (p *Program) checkSurvival(call *domainCall, result []byte, first *Report) error {
+	call.repeat = true
+	if _, err := p.applyDomain(call, first, nil); err != nil {
+		return fmt.Errorf("the rule cannot be applied to its own result: %w", causeOf(err))
+	}
+	if !bytes.Equal(call.doc.Bytes(), result) {
+		return errNotIdempotent
+	}
+	marker := unusedMarker(result)
+	next, err := p.applyNext(call, marker, first)
+	if err != nil {
+		return fmt.Errorf("the rule does not survive KubeVirt's second pass: %w", causeOf(err))
+	}
+	return compareResults(call.doc, next, marker)
+}
+
+// applyNext applies the program to what the next call would get.
+func (p *Program) applyNext(call *domainCall, marker string, first *Report) (*domainCall, error) {
+	text, err := schema.Next(call.doc, marker)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := parseDomain(text)
+	if err != nil {
+		return nil, err
+	}
+	next := &domainCall{input: call.input, doc: doc, repeat: true}
+	_, err = p.applyDomain(next, first, nil)
+	return next, err
+}
+
+// unusedMarker is a text that the document does not contain.
+func unusedMarker(document []byte) string {
+	marker := "domainpatch-check"
+	for bytes.Contains(document, []byte(marker)) {
+		marker += "-"
+	}
+	return marker
+}
+
+// causeOf takes the place off an error of a rule: the blame adds it again.
+func causeOf(err error) error {
+	if failed := (*Error)(nil); errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}
+
+// blame says in the report whose edits do not survive, and gives the error of the call. It is
+// nil where the document does not survive without any edit, as one that KubeVirt cannot read.
+//
+// To blame is the rule behind the longest part of the bundle that survives. It may be innocent
+// where patches depend on each other. So a call fails only if it fails without the patches that
+// may fail: where the one to blame is not among them, the last of them is left out.
+func (r *domainRun) blame(report *Report, failure error) error {
+	i, err := r.culprit(failure)
+	if err == nil {
+		return nil
+	}
+	if i >= 0 {
+		r.program.patches[i].fail(&report.Patches[i], err)
+		if report.Patches[i].Outcome == Ignored {
+			return err
+		}
+	}
+	for i := len(r.program.patches) - 1; i >= 0; i-- {
+		if c := &r.program.patches[i]; c.source.FailurePolicy == bundle.Ignore && report.Patches[i].Outcome == Applied {
+			c.fail(&report.Patches[i], err)
+			break
+		}
+	}
+	return err
+}
+
+// culprit finds the patch to blame, and the error that tells the rule. The patch is -1 where
+// the time did not suffice, and the error nil where it is no patch's fault.
+func (r *domainRun) culprit(failure error) (patch int, err error) {
+	p := r.program
+	survives := func(patches, rules int) bool {
+		err := r.try(p.prefix(patches, rules))
+		if err != nil {
+			failure = err
+		}
+		return err == nil
+	}
+	i := len(p.patches) - 1
+	for i >= 0 && !survives(i, 0) {
+		i--
+	}
+	if ended := r.input.ctx.Err(); ended != nil {
+		return -1, fmt.Errorf("%w, and there was no time to find the patch to blame: %w", failure, ended)
+	}
+	if i < 0 {
+		return -1, nil
+	}
+	c := &p.patches[i]
+	failure = r.try(p.prefix(i, len(c.domain)))
+	j := len(c.domain) - 1
+	for j > 0 && !survives(i, j) {
+		j--
+	}
+	if failure == nil || j < 0 {
+		return -1, errors.New("the patches do not survive KubeVirt's second pass")
+	}
+	return i, c.ruleError(c.domain[j].field, c.domain[j].Name, failure)
+}
+
+// prefix is the program that ends with the first rules of a patch.
+func (p *Program) prefix(patch, rules int) *Program {
+	last := p.patches[patch]
+	last.domain = last.domain[:rules]
+	cut := *p
+	cut.patches = append(p.patches[:patch:patch], last)
+	return &cut
+}
+
+// try says whether the edits of a program survive.
+func (r *domainRun) try(p *Program) error {
+	call, report, err := r.apply(p)
+	if err != nil {
+		return err
+	}
+	return p.checkSurvival(call, call.doc.Bytes(), report)
+}
