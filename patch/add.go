@@ -4,6 +4,7 @@
 package patch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -54,7 +55,7 @@ func (r *domainRule) addAt(call *domainCall, ref *xmlquery.Node) (*adder, error)
 		return a, err
 	}
 	for _, id := range identified {
-		if err := call.ctx.Err(); err != nil {
+		if err := context.Cause(call.ctx); err != nil {
 			return a, err
 		}
 		if id.run {

@@ -130,7 +130,7 @@ func (c *compiled) applyCloudInitRules(in *input, data *cloudinit.Data, report *
 		rule, err := r.run(in, data)
 		report.Rules = append(report.Rules, rule)
 		if err == nil {
-			err = in.ctx.Err()
+			err = context.Cause(in.ctx)
 		}
 		if err != nil {
 			return c.ruleError(r.field, r.Name, err)

@@ -187,7 +187,7 @@ func (c *compiled) applyDomainRules(call *domainCall, before *PatchReport, repor
 		rule, err := r.run(call, ruleBefore(before, i))
 		report.Rules = append(report.Rules, rule)
 		if err == nil {
-			err = call.ctx.Err()
+			err = context.Cause(call.ctx)
 		}
 		if err != nil {
 			return c.ruleError(r.field, r.Name, err)

@@ -185,6 +185,9 @@ func (e *expression) eval(in *input) (ref.Val, error) {
 		if in.document != nil && in.document.err != nil {
 			return nil, in.document.err
 		}
+		if ended := context.Cause(in.ctx); ended != nil {
+			return nil, ended
+		}
 		return nil, fmt.Errorf("cannot evaluate the expression: %w", err)
 	}
 	return value, nil

@@ -68,7 +68,7 @@ func (p *Program) newInput(ctx context.Context, vmi []byte) (in *input, end cont
 			return nil, nil, err
 		}
 	}
-	ctx, end = context.WithTimeout(ctx, MaxDuration)
+	ctx, end = context.WithTimeoutCause(ctx, MaxDuration, errDuration)
 	return &input{ctx: ctx, vmi: parsed}, end, nil
 }
 
@@ -112,6 +112,9 @@ func (v *variable) match(value any) error {
 	}
 	return nil
 }
+
+// errDuration ends a call that takes too long.
+var errDuration = fmt.Errorf("the call takes more than %v: %w", MaxDuration, context.DeadlineExceeded)
 
 // isLimit says whether an error is fatal even on a repeated call.
 func isLimit(err error) bool {

@@ -5,6 +5,7 @@ package patch
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 
@@ -111,7 +112,7 @@ func (r *domainRun) culprit(failure error) (patch int, err error) {
 	for i >= 0 && !survives(i, 0) {
 		i--
 	}
-	if ended := r.input.ctx.Err(); ended != nil {
+	if ended := context.Cause(r.input.ctx); ended != nil {
 		return -1, fmt.Errorf("%w, and there was no time to find the patch to blame: %w", failure, ended)
 	}
 	if i < 0 {

@@ -31,7 +31,9 @@ func locationName(n *xmlquery.Node) string {
 
 // position is the predicate that tells a node from siblings of its name, if there are any.
 func position(n *xmlquery.Node) string {
-	same := func(s *xmlquery.Node) bool { return s.Type == n.Type && (n.Type == xmlquery.TextNode || sameName(s, n)) }
+	same := func(s *xmlquery.Node) bool {
+		return s.Type == n.Type && (n.Type == xmlquery.TextNode || sameName(s, n))
+	}
 	before, after := 0, 0
 	for s := n.PrevSibling; s != nil; s = s.PrevSibling {
 		if same(s) {
