@@ -182,7 +182,7 @@ func (c *compiled) tryDomain(call *domainCall, before *PatchReport) (report Patc
 func (c *compiled) applyDomainRules(call *domainCall, before *PatchReport, report *PatchReport) error {
 	for i := range c.domain {
 		r := &c.domain[i]
-		call.budget = &selector.Budget{}
+		call.budget = &selector.Budget{Context: call.ctx}
 		call.document = &documentValue{doc: call.doc, budget: call.budget}
 		rule, err := r.run(call, ruleBefore(before, i))
 		report.Rules = append(report.Rules, rule)
@@ -234,7 +234,11 @@ func (r *domainRule) run(call *domainCall, before *RuleReport) (RuleReport, erro
 
 // places selects what the rule edits; see expected.
 func (r *domainRule) places(call *domainCall) (nodes []selector.Node, done effect, unexpected, err error) {
-	nodes, err = r.path.Select(call.doc, call.budget)
+	path, err := r.expandedPath(&call.input)
+	if err != nil {
+		return nil, effect{}, nil, err
+	}
+	nodes, err = path.Select(call.doc, call.budget)
 	if err != nil {
 		return nil, effect{}, nil, err
 	}

@@ -19,15 +19,12 @@ type domainRule struct {
 	*bundle.DomainRule
 	field      string
 	path       *selector.Path
+	condition  *selector.Test // of op test alone, where path is none
+	templated  bool           // a quoted string of the path or the condition holds $(
 	when       *expression
 	expression *expression
 	fragment   *document.Fragment
 	expect     bundle.Expect
-
-	// Of set alone: the part of the path that is only selected (nil: the document
-	// itself), and the steps behind it, which are created where they are missing.
-	selected *selector.Path
-	created  []selector.Step
 
 	apply func(*domainRule, *domainCall) (effect, error)
 }
@@ -123,28 +120,6 @@ func (c *patchCompiler) checkFields(field string, r *bundle.DomainRule, op opera
 	}
 }
 
-func (c *patchCompiler) compilePath(r *domainRule) {
-	if r.Path == "" {
-		return
-	}
-	err := checkSubstitution(r.Path)
-	if err == nil {
-		r.path, err = selector.Compile(r.Path)
-	}
-	if err == nil && r.Op == bundle.OpSet {
-		steps := r.path.Steps()
-		first := len(steps)
-		for first > 0 && steps[first-1].Constructible() {
-			first--
-		}
-		r.created = steps[first:]
-		r.selected, err = r.path.Prefix(first)
-	}
-	if err != nil {
-		c.errorf(r.field+".path", r.Name, fmt.Errorf("%s: %w", r.Path, err))
-	}
-}
-
 func (c *patchCompiler) compileFragment(r *domainRule) {
 	if r.XML == "" || r.Op != bundle.OpAdd {
 		return
@@ -180,7 +155,15 @@ func checkAliases(f *document.Fragment) error {
 // checkIdentities refuses elements that could not be found again, where the path tells
 // the parent for sure; what it does not tell is checked when the rule is applied.
 func (r *domainRule) checkIdentities() error {
-	steps := r.path.Steps()
+	for _, path := range r.path.Alternatives() {
+		if err := r.checkIdentitiesAt(path.Steps()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *domainRule) checkIdentitiesAt(steps []selector.Step) error {
 	n := len(steps)
 	if r.Position == bundle.PositionBefore || r.Position == bundle.PositionAfter {
 		if n--; steps[n].Kind != selector.Child || steps[n].Descendant {
@@ -196,5 +179,5 @@ func (r *domainRule) checkIdentities() error {
 }
 
 func namesParent(s *selector.Step) bool {
-	return s.Kind == selector.Child && s.Local != "*" && s.Prefix == ""
+	return s.Kind == selector.Child && s.Named() && s.Prefix == ""
 }

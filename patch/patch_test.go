@@ -16,6 +16,7 @@ import (
 
 	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/document"
 )
 
 const vmi = `{"metadata":{"name":"vm","annotations":{"vendor":"Radical Edward"}},"spec":{"cpu":{"cores":4}},"status":{"phase":"Running"}}`
@@ -145,12 +146,25 @@ func TestDomain(t *testing.T) {
 			rule: evaluating("['a', 'b', ''].join('-') + ['', 'c'].join() + [['d'], ['e']].flatten()[1] + string([[1], [[2]]].flatten(2).size()) + 'xyx'.replace('x', 'z') + 'xyx'.replace('x', 'z', 1) + string(lists.range(3).size())"),
 			old:  "hvm", new: "a-b-ce2zyzzyx3",
 		},
-		"remove an element":         {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "//disk/alias"}, old: "\n\t\t\t<alias name=\"ua-root\"></alias>", new: ""},
-		"remove attributes":         {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "//disk/driver/@*"}, old: ` type="qcow2" cache="none"`, new: ""},
-		"remove text":               {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/os/type/text()"}, old: "hvm", new: ""},
-		"remove what is not there":  {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "//watchdog"}},
-		"test":                      {rule: bundle.DomainRule{Op: bundle.OpTest, Path: "//disk", Expect: bundle.ExpectSome}},
-		"test a value":              {rule: bundle.DomainRule{Op: bundle.OpTest, Path: "//target/@dev", Value: ptr("vdb")}},
+		"remove an element":        {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "//disk/alias"}, old: "\n\t\t\t<alias name=\"ua-root\"></alias>", new: ""},
+		"remove attributes":        {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "//disk/driver/@*"}, old: ` type="qcow2" cache="none"`, new: ""},
+		"remove text":              {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/os/type/text()"}, old: "hvm", new: ""},
+		"remove what is not there": {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "//watchdog"}},
+		"test":                     {rule: bundle.DomainRule{Op: bundle.OpTest, Path: "//disk", Expect: bundle.ExpectSome}},
+		"test a value":             {rule: bundle.DomainRule{Op: bundle.OpTest, Path: "//target/@dev", Value: ptr("vdb")}},
+		"test a condition":         {rule: bundle.DomainRule{Op: bundle.OpTest, Path: "count(//disk) > 1 and not(//watchdog) and //target/@dev = 'vdb'"}},
+		"set a union": {
+			reason: "each path creates what it misses, and what both name is set once",
+			rule:   set("/domain/os/type | /domain/os/bios/@x | //os/type | /domain/os/bios/@x", "y"),
+			old:    "<type>hvm</type>\n", new: "<type>y</type>\n\t\t<bios x=\"y\"/>\n",
+		},
+		"set a union that excludes itself": {
+			reason: "libvirt allows bios once: the second path selects nothing once the first has created it",
+			rule:   set("/domain/os/bios[@a='1']/@x | /domain/os/bios[@a='2']/@x", "y"),
+			old:    "<type>hvm</type>\n", new: "<type>hvm</type>\n\t\t<bios x=\"y\" a=\"1\"/>\n",
+		},
+		"set the alias of a device": {rule: set("//disk[1]/alias/@name", "ua-sys"), old: `"ua-root"`, new: `"ua-sys"`},
+		"remove a union":            {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "//disk[1]/driver/@type|//driver/@cache|//driver/@*"}, old: ` type="qcow2" cache="none"`, new: ""},
 		"set a text node":           {rule: set("/domain/os/type/text()", "x"), old: "hvm", new: "x"},
 		"set creates nothing twice": {reason: "a once-per-parent element with another attribute is a non-match", rule: bundle.DomainRule{Op: bundle.OpSet, Path: "//disk[alias]/driver[@type='raw']/@cache", Value: ptr("x"), Expect: bundle.ExpectAny}},
 	}
@@ -190,6 +204,11 @@ func TestDomainFails(t *testing.T) {
 		"set invents no second":   {set("//disk[alias]/driver[@type='raw']/@cache", "x"), "selects nothing"},
 		"set on an element":       {set("/domain/os", "x"), "<os>: it has element children, so it cannot hold a text"},
 		"set bad text":            {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: `"\u0001"`}, "XML cannot hold"},
+		"set between elements":    {set("/domain/os/text()[1]", "x"), "/domain/os/text()[1] is text between elements: set an element that holds text alone"},
+		"set an alias":            {bundle.DomainRule{Op: bundle.OpSet, Path: "//alias/@name", Expression: "'net' + '0'"}, `the alias "net0" must start with ua-: libvirt drops others`},
+		"create an alias":         {bundle.DomainRule{Op: bundle.OpSet, Path: "//disk[2]/alias/@name", Expression: "'net' + '0'"}, `the alias "net0" must start with ua-: libvirt drops others`},
+		"create bad text":         {set("/domain/os/bios[@a='\x01']/@b", "x"), "cannot create <bios>: XML cannot hold the character"},
+		"test a condition":        {bundle.DomainRule{Op: bundle.OpTest, Path: "count(//disk) = 3"}, "count(//disk) = 3 is not true"},
 		"expect One":              {bundle.DomainRule{Op: bundle.OpSet, Path: "//disk/@type", Value: ptr("x"), Expect: bundle.ExpectOne}, "selects 2 nodes, exactly one is expected"},
 		"remove, expect Some":     {bundle.DomainRule{Op: bundle.OpRemove, Path: "//watchdog", Expect: bundle.ExpectSome}, "selects nothing"},
 		"remove the root":         {bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain"}, "root element cannot be removed"},
@@ -230,6 +249,52 @@ func TestDomainFails(t *testing.T) {
 				t.Errorf("the report does not tell: %+v", report)
 			}
 		})
+	}
+}
+
+// TestPathVariables: the value of a variable stands in a quoted string of a path, whatever it is.
+func TestPathVariables(t *testing.T) {
+	for _, value := range []string{"plain", "' or '1'='1", `"]/..|//disk["`, "a]b[c", "$(v)", "<&>", "\u00e4 'x' \"y\""} {
+		b := rules(
+			set("/domain/sysinfo/system/entry[@name='$(v)']", "one"),
+			set(`/domain/sysinfo/system/entry[@name="$$(v)-"]`, "escaped"),
+			bundle.DomainRule{Op: bundle.OpTest, Path: "//entry[@name='$(v)']", Expect: bundle.ExpectOne},
+			bundle.DomainRule{Op: bundle.OpTest, Path: "count(//entry[@name='$(v)' and .='one']) = 1 and not(//entry[@name='$(v)x'])"},
+			bundle.DomainRule{Op: bundle.OpRemove, Path: "//disk[target/@dev='$(v)']"},
+		)
+		b.Patches[0].Variables = []bundle.Variable{{Name: "v", Expression: "vmi.metadata.v"}}
+		given, err := json.Marshal(map[string]any{"metadata": map[string]string{"v": value}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := compile(t, b).Domain(context.Background(), []byte(domain), given, nil)
+		if err != nil {
+			t.Errorf("%q: %v", value, err)
+			continue
+		}
+		d, err := document.Parse(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := map[string]string{}
+		for _, n := range document.Elements(d.Element()) {
+			for _, system := range document.Elements(n) {
+				for _, e := range document.Elements(system) {
+					if i := document.Attribute(e, "", "name"); i >= 0 && n.Data == "sysinfo" {
+						names[e.Attr[i].Value] = document.Text(e)
+					}
+				}
+			}
+		}
+		want := map[string]string{"uuid": "1", value: "one", "$(v)-": "escaped"}
+		if diff := cmp.Diff(want, names); diff != "" || strings.Count(string(got), "<disk") != 2 {
+			t.Errorf("%q: (-want +got):\n%s", value, diff)
+		}
+	}
+	b := rules(set("/domain/os/bios[@x='$(v)']/@y", "z"))
+	b.Patches[0].Variables = []bundle.Variable{{Name: "v", Expression: "dyn(null)"}}
+	if _, _, err := compile(t, b).Domain(context.Background(), []byte(domain), []byte(vmi), nil); err == nil || !strings.Contains(err.Error(), "$(v): the variable is null") {
+		t.Errorf("got %v", err)
 	}
 }
 

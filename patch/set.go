@@ -53,15 +53,34 @@ func applySet(r *domainRule, call *domainCall) (effect, error) {
 		if texts[i] == nil {
 			continue
 		}
-		changed, err := t.set(call.doc, *texts[i])
+		changed, err := t.apply(call, *texts[i])
+		done.changed += changed
 		if err != nil {
 			return done, err
 		}
-		if changed {
-			done.changed++
-		}
 	}
 	return done, unexpected
+}
+
+// apply sets the target and says how many nodes that changed. What is missing is looked for
+// once more: another target of the rule may have created it, or something that excludes it.
+func (t target) apply(call *domainCall, text string) (changed int, err error) {
+	places := []target{t}
+	if len(t.missing) > 0 {
+		if places, err = t.resolve(call); err != nil {
+			return 0, err
+		}
+	}
+	for _, place := range places {
+		set, err := place.set(call.doc, text)
+		if err != nil {
+			return changed, err
+		}
+		if set {
+			changed++
+		}
+	}
+	return changed, nil
 }
 
 // text is what the rule wants the target to hold; ok is false where it wants nothing.
@@ -76,86 +95,107 @@ func (r *domainRule) text(call *domainCall, t target) (text string, ok bool, err
 	return r.expression.text(&in)
 }
 
-// targets follows the path: the selected part by XPath, the rest step by step, so that
-// every parent gets what it misses.
+// targets are the places that the path names, each once.
 func (r *domainRule) targets(call *domainCall) ([]target, error) {
-	here := []target{{Node: selector.Node{Node: call.doc.Root(), Attr: -1}}}
-	if r.selected != nil {
-		nodes, err := r.selected.Select(call.doc, call.budget)
+	path, err := r.expandedPath(&call.input)
+	if err != nil {
+		return nil, err
+	}
+	var all []target
+	for _, alternative := range path.Alternatives() {
+		found, err := targetsOf(alternative, call)
 		if err != nil {
 			return nil, err
 		}
-		here = here[:0]
-		for _, n := range nodes {
-			here = append(here, target{Node: n})
+		all = append(all, found...)
+	}
+	if len(path.Alternatives()) > 1 {
+		all = distinct(all)
+	}
+	if len(all) > selector.MaxMatches {
+		return nil, selector.ErrMatches
+	}
+	return all, nil
+}
+
+// targetsOf follows one path: the part that is only selected as a whole, the steps behind
+// it, which are created where they are missing, one by one.
+func targetsOf(path *selector.Path, call *domainCall) ([]target, error) {
+	steps := path.Steps()
+	first := len(steps)
+	for first > 0 && steps[first-1].Constructible() {
+		first--
+	}
+	here := []selector.Node{{Node: call.doc.Root(), Attr: -1}}
+	if selected := path.Prefix(first); selected != nil {
+		var err error
+		if here, err = selected.Select(call.doc, call.budget); err != nil {
+			return nil, err
 		}
 	}
-	for i := range r.created {
-		var next []target
-		for _, t := range here {
-			next = append(next, t.follow(r.created[i:])...)
+	var all []target
+	for _, n := range here {
+		t := target{Node: n, missing: steps[first:]}
+		found, err := t.resolve(call)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// resolve follows the missing steps as far as they exist by now. Every parent that misses
+// the next one becomes a target of its own, unless set must not create it.
+func (t target) resolve(call *domainCall) ([]target, error) {
+	here := []selector.Node{t.Node}
+	var all []target
+	for i := range t.missing {
+		var next []selector.Node
+		for _, n := range here {
+			found, err := t.missing[i].SelectFrom(call.doc, n, call.budget)
+			if err != nil {
+				return nil, err
+			}
+			if len(found) == 0 && mayCreate(n.Node, t.missing[i:]) {
+				all = append(all, target{Node: n, missing: t.missing[i:]})
+			}
+			next = append(next, found...)
 		}
 		here = next
 	}
-	if len(here) > selector.MaxMatches {
-		return nil, selector.ErrMatches
+	for _, n := range here {
+		all = append(all, target{Node: n})
 	}
-	return here, nil
+	return all, nil
 }
 
-// follow goes one step down from an existing node, or notes that the steps are missing there.
-func (t target) follow(steps []selector.Step) []target {
-	if len(t.missing) > 0 {
-		return []target{t}
+// distinct leaves out places that paths joined by | name again.
+func distinct(targets []target) []target {
+	type place struct {
+		selector.Node
+		missing string
 	}
-	if t.Node.Node.Type == xmlquery.TextNode {
-		return nil
-	}
-	var next []target
-	for _, n := range children(t.Node.Node, &steps[0]) {
-		next = append(next, target{Node: n})
-	}
-	if len(next) == 0 && mayCreate(t.Node.Node, steps) {
-		next = append(next, target{Node: t.Node, missing: steps})
-	}
-	return next
-}
-
-// children lists what a constructible step selects below an element.
-func children(parent *xmlquery.Node, step *selector.Step) []selector.Node {
-	if step.Kind == selector.Attribute {
-		if i := document.Attribute(parent, step.Namespace(), step.Local); i >= 0 {
-			return []selector.Node{{Node: parent, Attr: i}}
+	seen := map[place]bool{}
+	return slices.DeleteFunc(targets, func(t target) bool {
+		p := place{Node: t.Node}
+		if len(t.missing) > 0 {
+			p.missing = elementText(t.missing, "")
 		}
-		return nil
-	}
-	var nodes []selector.Node
-	for _, c := range document.Elements(parent) {
-		if c.Data == step.Local && c.NamespaceURI == step.Namespace() && !slices.ContainsFunc(step.Equal, func(p selector.Pair) bool { return !holds(c, &p) }) {
-			nodes = append(nodes, selector.Node{Node: c, Attr: -1})
-		}
-	}
-	return nodes
-}
-
-func holds(n *xmlquery.Node, p *selector.Pair) bool {
-	if p.Attribute {
-		i := document.Attribute(n, p.Namespace(), p.Name)
-		return i >= 0 && n.Attr[i].Value == p.Value
-	}
-	return slices.ContainsFunc(document.Elements(n), func(c *xmlquery.Node) bool {
-		return c.Data == p.Name && c.NamespaceURI == p.Namespace() && document.Text(c) == p.Value
+		again := seen[p]
+		seen[p] = true
+		return again
 	})
 }
 
 // mayCreate keeps set from inventing devices, a second root, or a second element where
 // libvirt allows one.
 func mayCreate(parent *xmlquery.Node, steps []selector.Step) bool {
-	if steps[0].Kind == selector.Attribute {
-		return parent.Type == xmlquery.ElementNode
-	}
-	if parent.Type == xmlquery.DocumentNode {
+	if parent.Type != xmlquery.ElementNode {
 		return false
+	}
+	if steps[0].Kind == selector.Attribute {
+		return true
 	}
 	above := parent.Data
 	for i := range steps {
@@ -193,22 +233,73 @@ func namesKey(parent *xmlquery.Node, step *selector.Step) bool {
 func (t target) set(doc *document.Document, text string) (changed bool, err error) {
 	n := t.Node.Node
 	switch {
-	case len(t.missing) == 0 && t.IsAttribute():
-		return doc.SetAttribute(n, t.Attr, text)
-	case len(t.missing) == 0:
-		return doc.SetText(n, text)
-	case t.missing[0].Kind == selector.Attribute:
+	case len(t.missing) > 0 && t.missing[0].Kind == selector.Child:
+		return true, t.create(doc, text)
+	case len(t.missing) > 0:
+		if err := checkAlias(n, t.missing[0].Local, text); err != nil {
+			return false, err
+		}
 		return true, doc.AddAttribute(n, t.missing[0].Local, text)
+	case t.IsAttribute():
+		if a := &n.Attr[t.Attr]; a.NamespaceURI == "" {
+			if err := checkAlias(n, a.Name.Local, text); err != nil {
+				return false, err
+			}
+		}
+		return doc.SetAttribute(n, t.Attr, text)
+	case n.Type == xmlquery.TextNode && len(document.Elements(n.Parent)) > 0:
+		return false, fmt.Errorf("%s is text between elements: set an element that holds text alone", document.Location(n, ""))
 	}
+	return doc.SetText(n, text)
+}
+
+// create puts the missing elements into the document, with the text in the last step.
+func (t target) create(doc *document.Document, text string) error {
 	if err := document.CheckText(text); err != nil {
-		return false, err
+		return err
+	}
+	for _, s := range t.missing {
+		for _, p := range s.Equal {
+			if err := document.CheckText(p.Value); err != nil {
+				return fmt.Errorf("cannot create <%s>: %w", t.missing[0].Local, err)
+			}
+		}
 	}
 	f, err := document.ParseFragment(elementText(t.missing, text))
 	if err != nil {
-		return false, fmt.Errorf("cannot create <%s>: %w", t.missing[0].Local, err)
+		return fmt.Errorf("cannot create <%s>: %w", t.missing[0].Local, err)
 	}
-	_, err = doc.Insert(f, f.Elements()[0], n, document.LastIn)
-	return true, err
+	created := f.Elements()[0]
+	if i := document.Attribute(created, "", "name"); i >= 0 {
+		if err := checkAlias(created, "name", created.Attr[i].Value); err != nil {
+			return err
+		}
+	}
+	_, err = doc.Insert(f, created, t.Node.Node, document.LastIn)
+	return err
+}
+
+// checkAlias refuses names of aliases that libvirt would drop.
+func checkAlias(n *xmlquery.Node, attribute, value string) error {
+	if n.Data != "alias" || n.NamespaceURI != "" || attribute != "name" || strings.HasPrefix(value, "ua-") {
+		return nil
+	}
+	return fmt.Errorf("the alias %q must start with ua-: libvirt drops others", value)
+}
+
+// checkAliasPath is checkAlias for a literal value, where the path ends in the alias.
+func (r *domainRule) checkAliasPath() error {
+	for _, path := range r.path.Alternatives() {
+		steps := path.Steps()
+		n := len(steps)
+		if n < 2 || steps[n-1].Kind != selector.Attribute || !namesParent(&steps[n-2]) || steps[n-1].Prefix != "" {
+			continue
+		}
+		if err := checkAlias(&xmlquery.Node{Data: steps[n-2].Local}, steps[n-1].Local, *r.Value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // elementText writes the missing steps as XML, with the text in the last one.

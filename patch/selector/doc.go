@@ -3,26 +3,28 @@
 
 // Package selector compiles and evaluates the XPath dialect of DomainPatch.
 //
-// The dialect is a part of XPath 1.0 that a grammar of our own accepts: absolute
-// location paths of child and attribute steps, //, .., name tests, *, @*, text(),
-// and predicates that compare with quoted strings. Everything else is refused by
-// Compile, which names the construct: the library that evaluates the paths,
-// antchfx/xpath, compiles more than it evaluates right, and some of that panics.
+// The dialect is a part of XPath 1.0: absolute location paths and unions of them, the
+// axes child, attribute, parent, self, following-sibling, preceding-sibling and //, name
+// tests, *, @*, text(), and predicates of comparisons, and, or, not(), positions and the
+// functions that Compile's errors name. What the grammar accepts means exactly what
+// XPath 1.0 says; a test compares it with libxml2. All else is refused by Compile, which
+// names the construct and its byte.
 //
-// Results are in document order and without duplicates. Names without a prefix
-// mean no namespace; the prefixes qemu and kubevirt are bound. Every evaluation
-// draws on a Budget of steps, so that no path can hang its caller, and a panic of
-// the library becomes an error, in one place.
+// Results are in document order and without duplicates. Names without a prefix mean no
+// namespace; the prefixes qemu and kubevirt are bound. Comments, processing instructions
+// and namespace declarations are never selected. Every evaluation draws on a Budget of
+// steps, so that no path can hang its caller.
 package selector
 
 // Limits of a path and its evaluation.
 const (
 	// MaxPathBytes is the longest path, in bytes.
 	MaxPathBytes = 1024
-	// MaxDepth is how deep predicates and parentheses may nest.
+	// MaxDepth is how deep predicates, parentheses and functions may nest.
 	MaxDepth = 16
 	// MaxMatches is how many nodes one path may select.
 	MaxMatches = 256
-	// MaxSteps is how many moves from node to node one Budget allows.
+	// MaxSteps is how much one Budget allows: a step is a node that is looked at, or 256
+	// bytes of text that are read.
 	MaxSteps = 200_000
 )

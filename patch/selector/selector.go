@@ -5,19 +5,18 @@ package selector
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/antchfx/xmlquery"
-	"github.com/antchfx/xpath"
 
 	"github.com/domainpatch/domainpatch/patch/document"
 )
 
 // Path is a compiled path. It is immutable and safe for concurrent use.
 type Path struct {
-	source string
-	steps  []Step
-	expr   *xpath.Expr
+	source       string
+	tokens       []token
+	steps        []Step  // of a path without |
+	alternatives []*Path // of a union
 }
 
 // Node is a selected element, text or attribute.
@@ -41,97 +40,126 @@ func (n Node) Text() string {
 
 // Compile reads a path. Its errors name the byte and the construct.
 func Compile(path string) (*Path, error) {
+	tokens, err := scan(path)
+	if err != nil {
+		return nil, err
+	}
+	return compile(path, tokens)
+}
+
+// scan checks the length of a path and cuts it into tokens.
+func scan(path string) ([]token, error) {
 	if len(path) > MaxPathBytes {
 		return nil, fmt.Errorf("the path has %d bytes, over the limit of %d", len(path), MaxPathBytes)
 	}
-	tokens, err := tokenize(path)
-	if err != nil {
-		return nil, err
-	}
-	p := &parser{tokens: tokens}
-	steps, err := p.path()
-	if err != nil {
-		return nil, err
-	}
-	return compileSteps(path, steps)
+	return tokenize(path)
 }
 
-func compileSteps(path string, steps []Step) (_ *Path, err error) {
-	defer guard(&err)
-	canonical := ""
-	for i := range steps {
-		canonical += "/"
-		if steps[i].Descendant {
-			canonical += "/"
-		}
-		canonical += steps[i].source
-	}
-	expr, err := xpath.CompileWithNS(canonical, namespaces)
+func compile(source string, tokens []token) (*Path, error) {
+	p := &parser{tokens: tokens}
+	union, err := p.union()
 	if err != nil {
-		return nil, fmt.Errorf("cannot compile the path: %w", err)
+		return nil, err
 	}
-	return &Path{source: path, steps: steps, expr: expr}, nil
+	return newPath(source, tokens, union), nil
+}
+
+func newPath(source string, tokens []token, union []*location) *Path {
+	path := &Path{source: source, tokens: tokens}
+	if len(union) == 1 {
+		path.steps = union[0].steps
+		return path
+	}
+	for _, l := range union {
+		path.alternatives = append(path.alternatives, &Path{source: source, steps: l.steps})
+	}
+	return path
 }
 
 // String is the path as it was written.
 func (p *Path) String() string { return p.source }
 
-// Steps are the steps of the path. They must not be changed.
+// Alternatives are the paths that | joins; the path itself alone where there is no |.
+func (p *Path) Alternatives() []*Path {
+	if len(p.alternatives) == 0 {
+		return []*Path{p}
+	}
+	return p.alternatives
+}
+
+// Steps are the steps of a path without |. They must not be changed.
 func (p *Path) Steps() []Step { return p.steps }
 
-// Prefix is the path of the first n steps; nil for none.
-func (p *Path) Prefix(n int) (*Path, error) {
+// Prefix is the first n steps of a path without |; nil for none.
+func (p *Path) Prefix(n int) *Path {
 	if n == 0 {
-		return nil, nil
+		return nil
 	}
-	return compileSteps(p.source, p.steps[:n])
+	return &Path{source: p.source, steps: p.steps[:n]}
+}
+
+// Literals are the quoted strings of the path, without their quotes.
+func (p *Path) Literals() []string { return literals(p.tokens) }
+
+// WithLiterals is the path with what replace makes of each of its quoted strings. A string
+// stays a string, whatever it holds: it can never become syntax.
+func (p *Path) WithLiterals(replace func(string) (string, error)) (*Path, error) {
+	tokens, err := replaceLiterals(p.tokens, replace)
+	if err != nil {
+		return nil, err
+	}
+	return compile(p.source, tokens)
+}
+
+func literals(tokens []token) []string {
+	var all []string
+	for _, t := range tokens {
+		if t.kind == literalToken {
+			all = append(all, t.text)
+		}
+	}
+	return all
+}
+
+func replaceLiterals(tokens []token, replace func(string) (string, error)) ([]token, error) {
+	out := make([]token, len(tokens))
+	for i, t := range tokens {
+		if t.kind == literalToken {
+			var err error
+			if t.text, err = replace(t.text); err != nil {
+				return nil, err
+			}
+		}
+		out[i] = t
+	}
+	return out, nil
 }
 
 // Select evaluates the path on a document: in document order, without duplicates.
-func (p *Path) Select(d *document.Document, b *Budget) (nodes []Node, err error) {
-	defer guard(&err)
-	seen := map[Node]bool{}
-	for it := p.expr.Select(newNavigator(d.Root(), b)); it.MoveNext(); {
-		at := it.Current().(*navigator)
-		n := Node{Node: at.node, Attr: at.attr}
-		if seen[n] {
-			continue
-		}
-		if len(nodes) == MaxMatches {
-			return nil, ErrMatches
-		}
-		seen[n] = true
-		nodes = append(nodes, n)
+func (p *Path) Select(d *document.Document, b *Budget) ([]Node, error) {
+	e := newEvaluation(d, b)
+	for _, alternative := range p.Alternatives() {
+		e.selectAll(alternative.steps)
 	}
-	return inDocumentOrder(d, nodes), nil
+	if len(p.alternatives) > 0 {
+		e.order(0)
+	}
+	if e.err == nil && len(e.stack) > MaxMatches {
+		e.err = ErrMatches
+	}
+	if e.err != nil {
+		return nil, e.err
+	}
+	return e.stack, nil
 }
 
-// inDocumentOrder sorts nodes. Most results are in order or a single node already.
-func inDocumentOrder(d *document.Document, nodes []Node) []Node {
-	if len(nodes) < 2 {
-		return nodes
+// SelectFrom evaluates one step from one node of a document. MaxMatches does not apply.
+func (s *Step) SelectFrom(d *document.Document, n Node, b *Budget) ([]Node, error) {
+	e := newEvaluation(d, b)
+	e.stack = append(e.stack, n)
+	e.step(s, 0, unlimited)
+	if e.err != nil {
+		return nil, e.err
 	}
-	rank := make(map[*xmlquery.Node]int, len(nodes))
-	for _, n := range nodes {
-		rank[n.Node] = 0
-	}
-	next := 1
-	number(d.Root(), rank, &next)
-	slices.SortStableFunc(nodes, func(a, b Node) int {
-		if order := rank[a.Node] - rank[b.Node]; order != 0 {
-			return order
-		}
-		return a.Attr - b.Attr
-	})
-	return nodes
-}
-
-func number(n *xmlquery.Node, rank map[*xmlquery.Node]int, next *int) {
-	if _, wanted := rank[n]; wanted {
-		rank[n] = *next
-		*next++
-	}
-	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		number(c, rank, next)
-	}
+	return e.stack, nil
 }

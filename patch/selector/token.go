@@ -6,6 +6,7 @@ package selector
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 type tokenKind int
@@ -24,14 +25,32 @@ type token struct {
 	pos  int    // in bytes
 }
 
+// is says whether the token is a symbol.
+func (t token) is(symbols ...string) bool {
+	for _, s := range symbols {
+		if t.kind == symbolToken && t.text == s {
+			return true
+		}
+	}
+	return false
+}
+
+// String shows the token as an error names it.
+func (t token) String() string {
+	if t.kind == literalToken {
+		return "a quoted string"
+	}
+	return fmt.Sprintf("%q", t.text)
+}
+
 // symbols, longest first.
 var symbols = []string{"//", "..", "::", "!=", "<=", ">=", "/", ".", "@", "[", "]", "(", ")", "*", "=", "<", ">", ",", "|", ":", "+", "-", "$"}
 
 func tokenize(path string) ([]token, error) {
-	var tokens []token
+	tokens := make([]token, 0, 1+len(path)/4)
 	for i := 0; i < len(path); {
 		switch c := path[i]; {
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
+		case isSpace(c):
 			i++
 		case c == '\'' || c == '"':
 			end := strings.IndexByte(path[i+1:], c)
@@ -47,11 +66,8 @@ func tokenize(path string) ([]token, error) {
 			}
 			tokens = append(tokens, token{nameToken, path[i:end], i})
 			i = end
-		case c >= '0' && c <= '9':
-			end := i + 1
-			for end < len(path) && (path[end] >= '0' && path[end] <= '9' || path[end] == '.') {
-				end++
-			}
+		case isDigit(c) || c == '.' && i+1 < len(path) && isDigit(path[i+1]):
+			end := i + len(numeral(path[i:]))
 			tokens = append(tokens, token{numberToken, path[i:end], i})
 			i = end
 		default:
@@ -72,9 +88,26 @@ func symbolAt(path string, i int) (string, error) {
 			return s, nil
 		}
 	}
-	r := []rune(path[i:])[0]
+	r, _ := utf8.DecodeRuneInString(path[i:])
 	return "", fmt.Errorf("unexpected %q at byte %d", r, i)
 }
+
+// numeral is the Number of XPath that a text starts with: digits and at most one point.
+func numeral(text string) string {
+	end := 0
+	for end < len(text) && isDigit(text[end]) {
+		end++
+	}
+	if end < len(text) && text[end] == '.' {
+		for end++; end < len(text) && isDigit(text[end]); end++ {
+		}
+	}
+	return text[:end]
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // Element and attribute names of libvirt are ASCII.
 func isNameStart(c byte) bool {
@@ -82,5 +115,5 @@ func isNameStart(c byte) bool {
 }
 
 func isNameChar(c byte) bool {
-	return isNameStart(c) || c >= '0' && c <= '9' || c == '-' || c == '.'
+	return isNameStart(c) || isDigit(c) || c == '-' || c == '.'
 }
