@@ -159,9 +159,9 @@ func TestDomain(t *testing.T) {
 			old:    "<type>hvm</type>\n", new: "<type>y</type>\n\t\t<bios x=\"y\"/>\n",
 		},
 		"set a union that excludes itself": {
-			reason: "libvirt allows bios once: the second path selects nothing once the first has created it",
-			rule:   set("/domain/os/bios[@a='1']/@x | /domain/os/bios[@a='2']/@x", "y"),
-			old:    "<type>hvm</type>\n", new: "<type>hvm</type>\n\t\t<bios x=\"y\" a=\"1\"/>\n",
+			reason: "libvirt allows dtb once: the second path selects nothing once the first has created it",
+			rule:   set("/domain/os/dtb[@a='1']/@x | /domain/os/dtb[@a='2']/@x", "y"),
+			old:    "<type>hvm</type>\n", new: "<type>hvm</type>\n\t\t<dtb x=\"y\" a=\"1\"/>\n",
 		},
 		"set the alias of a device": {rule: set("//disk[1]/alias/@name", "ua-sys"), old: `"ua-root"`, new: `"ua-sys"`},
 		"remove a union":            {rule: bundle.DomainRule{Op: bundle.OpRemove, Path: "//disk[1]/driver/@type|//driver/@cache|//driver/@*"}, old: ` type="qcow2" cache="none"`, new: ""},

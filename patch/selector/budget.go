@@ -38,7 +38,7 @@ func (b *Budget) spend(steps int) error {
 	}
 	b.check = min(b.used+checkInterval, MaxSteps+1)
 	if b.Context != nil {
-		return b.Context.Err()
+		return context.Cause(b.Context)
 	}
 	return nil
 }
