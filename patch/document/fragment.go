@@ -20,7 +20,8 @@ type Fragment struct {
 	depth    int // levels of elements
 }
 
-// ParseFragment reads one or more elements. The prefix qemu is declared already.
+// ParseFragment reads one or more elements. White space and comments beside them are
+// dropped. The prefix qemu is declared already.
 func ParseFragment(text string) (*Fragment, error) {
 	if len(text) > MaxGrowth {
 		return nil, fmt.Errorf("the fragment has %d bytes, over the limit of %d", len(text), MaxGrowth)
@@ -35,8 +36,8 @@ func ParseFragment(text string) (*Fragment, error) {
 		return nil, err
 	}
 	for _, n := range children(d.root) {
-		if !isElement(n) && strings.HasPrefix(d.record(n).outer, "<") {
-			return nil, errors.New("only elements may stand at the top of a fragment")
+		if !isElement(n) && strings.HasPrefix(d.record(n).outer, "<?") {
+			return nil, errors.New("only elements and comments may stand at the top of a fragment")
 		}
 	}
 	f := &Fragment{doc: d, elements: Elements(d.root)}
