@@ -4,6 +4,8 @@
 package patch
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -20,10 +22,12 @@ type domainRule struct {
 	field      string
 	path       *selector.Path
 	condition  *selector.Test // of op test alone, where path is none
-	templated  bool           // a quoted string of the path or the condition holds $(
+	templated  bool           // a quoted string of the path or the condition holds $(NAME)
 	when       *expression
 	expression *expression
 	fragment   *document.Fragment
+	template   bool // a text of the fragment holds $(NAME)
+	key        *key // of the rule's own; nil for none
 	expect     bundle.Expect
 
 	apply func(*domainRule, *domainCall) (effect, error)
@@ -38,38 +42,40 @@ type effect struct {
 
 // operation says what a domain op takes and does.
 type operation struct {
-	value, xml, position bool // may have value or expression; must have xml; may have position
-	needsValue           bool
-	expect               bundle.Expect // the default
-	apply                func(*domainRule, *domainCall) (effect, error)
+	value         bool // value or expression
+	xml           bool
+	needs         string // which of them it cannot do without, in words; empty for none
+	position, key bool
+	path          string        // the default
+	expect        bundle.Expect // the default
+	apply         func(*domainRule, *domainCall) (effect, error)
 }
 
 var operations = map[bundle.Op]operation{
-	bundle.OpSet:    {value: true, needsValue: true, expect: bundle.ExpectSome, apply: applySet},
-	bundle.OpAdd:    {xml: true, position: true, expect: bundle.ExpectSome, apply: applyAdd},
-	bundle.OpRemove: {expect: bundle.ExpectAny, apply: applyRemove},
-	bundle.OpTest:   {value: true, expect: bundle.ExpectSome, apply: applyTest},
+	bundle.OpSet:     {value: true, needs: "a value or an expression", expect: bundle.ExpectSome, apply: applySet},
+	bundle.OpAdd:     {xml: true, needs: "xml: the elements to add", position: true, key: true, expect: bundle.ExpectSome, apply: applyAdd},
+	bundle.OpReplace: {value: true, xml: true, needs: "xml, a value or an expression", expect: bundle.ExpectSome, apply: applyReplace},
+	bundle.OpMerge:   {xml: true, needs: "xml: the partial element to merge", key: true, path: "/domain", expect: bundle.ExpectSome, apply: applyMerge},
+	bundle.OpRemove:  {expect: bundle.ExpectAny, apply: applyRemove},
+	bundle.OpTest:    {value: true, expect: bundle.ExpectSome, apply: applyTest},
 }
 
 // compileDomainRule compiles one rule; names are those of the rules before it.
 func (c *patchCompiler) compileDomainRule(field string, r *bundle.DomainRule, names unique) {
 	c.checkRuleName(field, r.Name, names)
 	op, known := operations[r.Op]
-	switch {
-	case r.Op == bundle.OpReplace || r.Op == bundle.OpMerge:
-		c.errorf(field+".op", r.Name, fmt.Errorf("%q is not supported yet: use set, add, remove or test", r.Op))
-		return
-	case !known:
-		c.errorf(field+".op", r.Name, fmt.Errorf("%q is none of set, add, remove, test", r.Op))
+	if !known {
+		c.errorf(field+".op", r.Name, fmt.Errorf("%q is none of set, add, replace, merge, remove, test", r.Op))
 		return
 	}
-	out := domainRule{DomainRule: r, field: field, expect: r.Expect, apply: op.apply}
-	if out.expect == "" {
-		out.expect = op.expect
-	}
+	withDefaults := *r // the bundle is the caller's
+	r = &withDefaults
+	r.Path = cmp.Or(r.Path, op.path)
+	out := domainRule{DomainRule: r, field: field, expect: cmp.Or(r.Expect, op.expect), apply: op.apply}
 	c.checkFields(field, r, op)
 	c.compilePath(&out)
-	c.compileFragment(&out)
+	c.compileKey(&out, op)
+	c.compileFragment(&out, op)
 	out.when = c.when(field, r.Name, r.When, domainScope)
 	if r.Expression != "" {
 		var err error
@@ -82,6 +88,10 @@ func (c *patchCompiler) compileDomainRule(field string, r *bundle.DomainRule, na
 
 // checkFields refuses fields that the op does not take, and misses those that it needs.
 func (c *patchCompiler) checkFields(field string, r *bundle.DomainRule, op operation) {
+	first := "value"
+	if !op.value {
+		first = "xml"
+	}
 	for _, check := range []struct {
 		wrong bool
 		field string
@@ -90,13 +100,12 @@ func (c *patchCompiler) checkFields(field string, r *bundle.DomainRule, op opera
 		{r.Value != nil && !op.value, "value", "op %s takes no value"},
 		{r.Expression != "" && !op.value, "expression", "op %s takes no expression"},
 		{r.Value != nil && r.Expression != "" && op.value, "expression", "op %s takes either value or expression, not both"},
-		{op.needsValue && r.Value == nil && r.Expression == "", "value", "op %s needs a value or an expression"},
+		{r.XML != "" && op.xml && op.value && (r.Value != nil || r.Expression != ""), "xml", "op %s takes either xml or a text, not both"},
 		{r.Expression != "" && r.Op == bundle.OpTest, "expression", "op %s takes no expression: use when, or a value"},
 		{r.XML != "" && !op.xml, "xml", "op %s takes no xml"},
-		{r.XML == "" && op.xml, "xml", "op %s needs xml: the elements to add"},
+		{op.needs != "" && !(op.value && (r.Value != nil || r.Expression != "")) && !(op.xml && r.XML != ""), first, "op %s needs " + op.needs},
 		{r.Position != "" && !op.position, "position", "op %s takes no position"},
-		{r.Key != "" && r.Op != bundle.OpAdd, "key", "op %s takes no key"},
-		{r.Key != "" && r.Op == bundle.OpAdd, "key", "a key of the rule's own is not supported yet: op %s finds twins by libvirt's identities"},
+		{r.Key != "" && !op.key, "key", "op %s takes no key"},
 		{r.Path == "", "path", "op %s needs a path"},
 	} {
 		if check.wrong {
@@ -120,64 +129,164 @@ func (c *patchCompiler) checkFields(field string, r *bundle.DomainRule, op opera
 	}
 }
 
-func (c *patchCompiler) compileFragment(r *domainRule) {
-	if r.XML == "" || r.Op != bundle.OpAdd {
+func (c *patchCompiler) compileKey(r *domainRule, op operation) {
+	if r.Key == "" || !op.key {
 		return
 	}
-	err := checkSubstitution(r.XML)
-	if err == nil {
-		r.fragment, err = document.ParseFragment(r.XML)
-	}
-	if err == nil {
-		err = checkAliases(r.fragment)
-	}
-	if err == nil && r.path != nil {
-		err = r.checkIdentities()
-	}
+	own, err := parseKey(r.Key)
 	if err != nil {
+		c.errorf(r.field+".key", r.Name, err)
+		return
+	}
+	r.key = &own
+}
+
+func (c *patchCompiler) compileFragment(r *domainRule, op operation) {
+	if r.XML == "" || !op.xml {
+		return
+	}
+	var err error
+	if r.fragment, err = document.ParseFragment(r.XML); err != nil {
+		c.errorf(r.field+".xml", r.Name, err)
+		return
+	}
+	err = r.fragment.Texts(func(text string) error {
+		if !isTemplate(text) {
+			return nil
+		}
+		r.template = true
+		return checkTemplate(text, c.vars)
+	})
+	if err == nil {
+		err = checkAliases(r.fragment.Elements(), isTemplate)
+	}
+	if err == nil {
+		err = r.checkFragment()
+	}
+	switch {
+	case errors.As(err, new(keyError)):
+		c.errorf(r.field+".key", r.Name, err)
+	case err != nil:
 		c.errorf(r.field+".xml", r.Name, err)
 	}
 }
 
-// checkAliases demands the prefix that libvirt reserves for aliases of users' own.
-func checkAliases(f *document.Fragment) error {
-	for _, e := range f.Elements() {
+// expanded is the fragment with the values of the patch's variables.
+func (r *domainRule) expanded(call *domainCall) (*document.Fragment, error) {
+	if !r.template {
+		return r.fragment, nil
+	}
+	f, err := r.fragment.Expand(call.expand)
+	if err != nil {
+		return nil, fmt.Errorf("xml: %w", err)
+	}
+	return f, checkAliases(f.Elements(), func(string) bool { return false })
+}
+
+// checkAliases demands the prefix that libvirt reserves for aliases of users' own, but for
+// those that are to be known later.
+func checkAliases(elements []*xmlquery.Node, later func(alias string) bool) error {
+	for _, e := range elements {
 		for _, c := range document.Elements(e) {
 			i := document.Attribute(c, "", "name")
-			if c.Data == "alias" && c.NamespaceURI == "" && i >= 0 && !strings.HasPrefix(c.Attr[i].Value, "ua-") {
+			if c.Data == "alias" && c.NamespaceURI == "" && i >= 0 && !strings.HasPrefix(c.Attr[i].Value, "ua-") && !later(c.Attr[i].Value) {
 				return fmt.Errorf("the alias %q of <%s> must start with ua-: libvirt drops others", c.Attr[i].Value, e.Data)
 			}
 		}
-	}
-	return nil
-}
-
-// checkIdentities refuses elements that could not be found again, where the path tells
-// the parent for sure; what it does not tell is checked when the rule is applied.
-func (r *domainRule) checkIdentities() error {
-	for _, path := range r.path.Alternatives() {
-		if err := r.checkIdentitiesAt(path.Steps()); err != nil {
+		if err := checkAliases(document.Elements(e), later); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *domainRule) checkIdentitiesAt(steps []selector.Step) error {
-	n := len(steps)
-	if r.Position == bundle.PositionBefore || r.Position == bundle.PositionAfter {
-		if n--; steps[n].Kind != selector.Child || steps[n].Descendant {
-			return nil
+// checkFragment checks the fragment against the op and, as far as the path tells, against
+// the places where it goes. What the path does not tell is checked when the rule is applied.
+func (r *domainRule) checkFragment() error {
+	switch r.Op {
+	case bundle.OpMerge:
+		return r.checkMerge()
+	case bundle.OpReplace:
+		for _, last := range r.lastSteps() {
+			if last.Kind == selector.Attribute || last.Text() {
+				return fmt.Errorf("%s selects no element: xml takes the place of elements alone", r.Path)
+			}
 		}
-	}
-	if n < 2 || !namesParent(&steps[n-2]) || !namesParent(&steps[n-1]) || steps[n-1].Descendant {
 		return nil
 	}
-	parent := &xmlquery.Node{Data: steps[n-1].Local, Parent: &xmlquery.Node{Data: steps[n-2].Local}}
-	_, err := identifyAll(parent, r.fragment.Elements())
-	return err
+	for _, e := range r.fragment.Elements() {
+		if err := checkCarried(e, r.key); err != nil {
+			return err
+		}
+	}
+	for _, parent := range r.knownParents() {
+		if _, err := identifyAll(parent, r.fragment.Elements(), r.key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func namesParent(s *selector.Step) bool {
+func (r *domainRule) checkMerge() error {
+	if err := checkMergeable(r.fragment, r.key); err != nil {
+		return err
+	}
+	given := r.fragment.Elements()[0]
+	for _, last := range r.lastSteps() {
+		if namesElement(last) && given.NamespaceURI == "" && last.Local != given.Data {
+			return errOtherName(r.Path, last.Local, given.Data)
+		}
+	}
+	return nil
+}
+
+// lastSteps are the last steps of the alternatives of the path; none where it did not compile.
+func (r *domainRule) lastSteps() []*selector.Step {
+	if r.path == nil {
+		return nil
+	}
+	var all []*selector.Step
+	for _, path := range r.path.Alternatives() {
+		steps := path.Steps()
+		all = append(all, &steps[len(steps)-1])
+	}
+	return all
+}
+
+// knownParents give the names of the elements that the fragment goes into and of those above
+// them, where the path tells them for sure.
+func (r *domainRule) knownParents() []*xmlquery.Node {
+	if r.path == nil {
+		return nil
+	}
+	var all []*xmlquery.Node
+	for _, path := range r.path.Alternatives() {
+		if parent := r.knownParent(path.Steps()); parent != nil {
+			all = append(all, parent)
+		}
+	}
+	return all
+}
+
+func (r *domainRule) knownParent(steps []selector.Step) *xmlquery.Node {
+	if r.Position == bundle.PositionBefore || r.Position == bundle.PositionAfter {
+		last := len(steps) - 1
+		if steps[last].Kind != selector.Child || steps[last].Descendant {
+			return nil
+		}
+		steps = steps[:last]
+	}
+	var parent *xmlquery.Node
+	for i := range steps {
+		if !namesElement(&steps[i]) || steps[i].Descendant {
+			return nil
+		}
+		parent = &xmlquery.Node{Type: xmlquery.ElementNode, Data: steps[i].Local, Parent: parent}
+	}
+	return parent
+}
+
+// namesElement says whether a step selects elements of one name without a namespace.
+func namesElement(s *selector.Step) bool {
 	return s.Kind == selector.Child && s.Named() && s.Prefix == ""
 }

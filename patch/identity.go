@@ -4,144 +4,239 @@
 package patch
 
 import (
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/antchfx/xmlquery"
 
 	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/patch/schema"
 )
 
-// key is a path of at most one child and an attribute whose values identify an element
-// among its siblings. With two attributes both together identify it. The zero key means
-// that libvirt allows the element once per parent: the name alone identifies it.
-type key struct {
-	child string
-	attrs []string
-}
-
-// identity is a row of the table: where an element stands and what identifies it, best key first.
+// identity is a row of the table: an element, where it stands, and what tells it from its
+// siblings of the same name.
 type identity struct {
-	parent  string // name of the parent; "" where the element means the same everywhere
-	element string
-	keys    []key
+	parent, element string
+	keys            []key  // best first; none where libvirt tells several apart by nothing but their order
+	required        bool   // libvirt refuses the element without its first key
+	libvirt         string // section of libvirt's formatdomain page, and what it says where that is not plain
+	kubevirt        string // field of KubeVirt v1.9.0's virtwrap/api/schema.go that carries the key to the next call, or dropped
 }
 
-func attrKey(names ...string) key { return key{attrs: names} }
+// dropped stands for the field of an element that KubeVirt drops between calls. It is
+// simply added again.
+const dropped = "-"
 
-func childKey(child, attr string) key { return key{child: child, attrs: []string{attr}} }
+var single = []key{{}}
 
-// identities are the elements that repeat under one parent, and what tells them apart.
-// The pages are libvirt's documentation of the domain XML (formatdomain), by section;
-// the fields are those of KubeVirt v1.9.0, pkg/virt-launcher/virtwrap/api/schema.go,
-// that carry the key from one hook call to the next ("-": KubeVirt drops the whole
-// element between calls, so that it is simply added again).
+// identities are the elements that repeat under one parent, and devices.
 var identities = []identity{
-	{"devices", "disk", []key{childKey("target", "dev")}},                                  // Hard drives, floppy disks, CDROMs: target dev is the logical name; Disk.Target.Device
-	{"devices", "filesystem", []key{childKey("target", "dir")}},                            // Filesystems: target dir; FilesystemDevice.Target.Dir
-	{"devices", "interface", []key{childKey("alias", "name"), childKey("mac", "address")}}, // Network interfaces; Interface.Alias, Interface.MAC
-	{"devices", "controller", []key{attrKey("type", "index")}},                             // Controllers: type and index; Controller.Type, Controller.Index
-	{"devices", "channel", []key{childKey("target", "name")}},                              // Channel: target name; Channel.Target.Name
-	{"devices", "hostdev", []key{childKey("alias", "name")}},                               // Host device assignment; HostDevice.Alias
-	{"devices", "watchdog", []key{childKey("alias", "name")}},                              // Watchdog devices; Watchdog.Alias
-	{"devices", "rng", []key{{}}},                                                          // Random number generator devices; Devices.Rng, a single field
-	{"devices", "memballoon", []key{{}}},                                                   // Memory balloon device: at most one; Devices.Ballooning
-	{"devices", "emulator", []key{{}}},                                                     // Devices: at most one; Devices.Emulator
+	{"devices", "disk", []key{childKey("target", "dev"), childKey("alias", "name")}, true, "Hard drives, floppy disks, CDROMs", "Disk.Target.Device, Disk.Alias"},
+	{"devices", "filesystem", []key{childKey("target", "dir")}, true, "Filesystems", "FilesystemDevice.Target.Dir"},
+	{"devices", "interface", []key{childKey("alias", "name"), {child: "mac", attrs: []string{"address"}, fold: true}}, false, "Network interfaces; libvirt writes MAC addresses in lower case", "Interface.Alias, Interface.MAC"},
+	{"devices", "controller", []key{{attrs: []string{"type", "index"}, also: usbCompanion}, childKey("alias", "name")}, false, "Controllers; USB companions share type and index", "Controller.Type, Index and Model, Controller.Alias"},
+	{"devices", "channel", []key{childKey("target", "name"), childKey("target", "address", "port")}, false, "Channel: name of a virtio or Xen channel, address and port of guestfwd", "Channel.Target.Name, Address and Port"},
+	{"devices", "serial", []key{childKey("target", "port"), childKey("alias", "name")}, false, "Serial port: target port", "Serial.Target.Port, Serial.Alias"},
+	{"devices", "console", []key{childKey("target", "port"), childKey("alias", "name")}, false, "Console: target port", "Console.Target.Port, Console.Alias"},
+	{"devices", "parallel", []key{childKey("target", "port")}, false, "Parallel port: target port", dropped},
+	{"devices", "hostdev", []key{childKey("alias", "name")}, false, "Host device assignment: nothing but the alias", "HostDevice.Alias"},
+	{"devices", "watchdog", []key{childKey("alias", "name")}, false, "Watchdog devices: nothing but the alias", "Watchdog.Alias"},
+	{"devices", "input", []key{childKey("alias", "name")}, false, "Input devices: nothing but the alias; two of one type and bus are allowed", "Input.Alias"},
+	{"devices", "sound", []key{childKey("alias", "name")}, false, "Sound devices: nothing but the alias", "SoundCard.Alias"},
+	{"devices", "memory", []key{childKey("alias", "name")}, false, "Memory devices: nothing but the alias", "MemoryDevice.Alias"},
+	{"devices", "graphics", []key{attrKey("type")}, false, "Graphical framebuffers: type is mandatory, and the QEMU driver takes one of each type", "Graphics.Type"},
+	{"devices", "panic", []key{attrKey("model")}, false, "Panic device: the QEMU driver takes one of each model", "PanicDevice.Model"},
+	{"devices", "iommu", []key{childKey("driver", "pciBus"), {}}, false, "IOMMU devices: one, or one smmuv3 for each pciBus", "IOMMUDevice.Driver.PCIBus"},
+	{"devices", "shmem", []key{attrKey("name")}, true, "Shared memory device", dropped},
+	{"devices", "audio", []key{attrKey("id")}, true, "Audio backends", dropped},
+	{"devices", "lease", []key{textKey("key")}, true, "Device leases: key identifies the lease", dropped},
+	{"devices", "rng", single, false, "Random number generator device: KubeVirt reads one", "Devices.Rng"},
+	{"devices", "tpm", single, false, "TPM device: one, but for the TPM proxy of ppc64, which KubeVirt does not run on", "Devices.TPMs"},
+	{"devices", "memballoon", single, false, "Memory balloon device", "Devices.Ballooning"},
+	{"devices", "vsock", single, false, "Vsock", "Devices.VSOCK"},
+	{"devices", "emulator", single, false, "Devices", "Devices.Emulator"},
+	{"devices", "nvram", single, false, "NVRAM device", dropped},
+	{"devices", "pstore", single, false, "Pstore", dropped},
+	{"devices", "redirfilter", single, false, "Redirected devices: at most one filter", dropped},
+	{"devices", "video", nil, false, "Video devices: nothing; KubeVirt drops the alias", "Devices.Video"},
+	{"devices", "redirdev", nil, false, "Redirected devices: nothing; KubeVirt drops the alias", "Devices.Redirs"},
+	{"devices", "hub", nil, false, "Hub devices: nothing", dropped},
+	{"devices", "crypto", nil, false, "Crypto: nothing", dropped},
+	{"devices", "smartcard", nil, false, "Smartcard devices: nothing", dropped},
 
-	{"system", "entry", []key{attrKey("name")}},    // SMBIOS System Information; SysInfo.System, Entry.Name
-	{"bios", "entry", []key{attrKey("name")}},      // SysInfo.BIOS
-	{"baseBoard", "entry", []key{attrKey("name")}}, // SysInfo.BaseBoard
-	{"chassis", "entry", []key{attrKey("name")}},   // SysInfo.Chassis
+	{"domain", "sysinfo", []key{attrKey("type")}, true, "SMBIOS System Information: smbios and fwcfg", "SysInfo.Type, a single field"},
+	{"domain", "seclabel", []key{attrKey("model")}, false, "Security label: one for each security driver", dropped},
+	{"sysinfo", "baseBoard", single, false, "SMBIOS System Information: may repeat, but KubeVirt reads one", "SysInfo.BaseBoard"},
+	{"sysinfo", "entry", []key{attrKey("name")}, true, "SMBIOS System Information: fwcfg", dropped},
+	{"system", "entry", []key{attrKey("name")}, true, "SMBIOS System Information", "SysInfo.System, Entry.Name"},
+	{"bios", "entry", []key{attrKey("name")}, true, "SMBIOS System Information", "SysInfo.BIOS, Entry.Name"},
+	{"baseBoard", "entry", []key{attrKey("name")}, true, "SMBIOS System Information", "SysInfo.BaseBoard, Entry.Name"},
+	{"chassis", "entry", []key{attrKey("name")}, true, "SMBIOS System Information", "SysInfo.Chassis, Entry.Name"},
+	{"oemStrings", "entry", nil, false, "SMBIOS System Information: order counts", dropped},
 
-	{"cpu", "feature", []key{attrKey("name")}},             // CPU model and topology; CPU.Features
-	{"clock", "timer", []key{attrKey("name")}},             // Time keeping; Clock.Timer
-	{"cputune", "vcpupin", []key{attrKey("vcpu")}},         // CPU Tuning; CPUTune.VCPUPin
-	{"cputune", "iothreadpin", []key{attrKey("iothread")}}, // CPUTune.IOThreadPin
-	{"vcpus", "vcpu", []key{attrKey("id")}},                // CPU Allocation; VCPUs.VCPU
-	{"numa", "cell", []key{attrKey("id")}},                 // Guest NUMA topology; NUMA.Cells
-	{"numatune", "memnode", []key{attrKey("cellid")}},      // NUMA Node Tuning; NUMATune.MemNodes
-	{"os", "boot", []key{attrKey("dev")}},                  // BIOS bootloader; OS.BootOrder
+	{"os", "boot", []key{attrKey("dev")}, true, "BIOS bootloader", "OS.BootOrder, Boot.Dev"},
+	{"firmware", "feature", []key{attrKey("name")}, true, "BIOS bootloader", "FirmwareInfo.Features, Name"},
+	{"cpu", "feature", []key{attrKey("name")}, true, "CPU model and topology", "CPU.Features, Name"},
+	{"numa", "cell", []key{attrKey("id")}, false, "Guest NUMA topology", "NUMA.Cells, ID"},
+	{"distances", "sibling", []key{attrKey("id")}, true, "Guest NUMA topology", "NUMACellDistances.Siblings, ID"},
+	{"clock", "timer", []key{attrKey("name")}, true, "Time keeping", "Clock.Timer, Name"},
+	{"vcpus", "vcpu", []key{attrKey("id")}, true, "CPU Allocation", "VCPUs.VCPU, ID"},
+	{"cputune", "vcpupin", []key{attrKey("vcpu")}, true, "CPU Tuning", "CPUTune.VCPUPin, VCPU"},
+	{"cputune", "iothreadpin", []key{attrKey("iothread")}, true, "CPU Tuning", "CPUTune.IOThreadPin, IOThread"},
+	{"cputune", "vcpusched", []key{attrKey("vcpus")}, true, "CPU Tuning", dropped},
+	{"cputune", "iothreadsched", []key{attrKey("iothreads")}, true, "CPU Tuning", dropped},
+	{"cputune", "cachetune", []key{attrKey("vcpus")}, true, "CPU Tuning", dropped},
+	{"cputune", "memorytune", []key{attrKey("vcpus")}, true, "CPU Tuning", dropped},
+	{"numatune", "memnode", []key{attrKey("cellid")}, true, "NUMA Node Tuning", "NUMATune.MemNodes, CellID"},
+	{"iothreadids", "iothread", []key{attrKey("id")}, true, "IOThreads Allocation", dropped},
+	{"iothreads", "iothread", []key{attrKey("id")}, true, "Hard drives, floppy disks, CDROMs: threads of a disk", "DiskIOThreads.IOThread, Id"},
+	{"blkiotune", "device", []key{textKey("path")}, true, "Block I/O Tuning", dropped},
+	{"perf", "event", []key{attrKey("name")}, true, "Performance monitoring events", dropped},
+	{"vlan", "tag", []key{attrKey("id")}, true, "Setting VLAN tag", dropped},
+	{"filterref", "parameter", nil, false, "Traffic filtering with NWFilter: a name may have several values", dropped},
+	{"graphics", "channel", []key{attrKey("name")}, true, "Graphical framebuffers: SPICE channels", dropped},
+	{"hugepages", "page", nil, false, "Memory Backing: size and nodeset together", "HugePages.HugePage"},
+	{"qemu:commandline", "qemu:arg", nil, false, "QEMU command-line passthrough: order and number count", dropped},
+	{"qemu:commandline", "qemu:env", nil, false, "QEMU command-line passthrough: order and number count", dropped},
 }
 
-// singles are the elements that libvirt allows once per parent: their name is their
-// key. Same sources as above; the parent "" stands for any device.
-var singles = map[string][]string{
-	"domain": {"name", "uuid", "title", "description", "metadata", "memory", "currentMemory", "maxMemory", "memoryBacking", "memtune", "vcpu", "vcpus",
-		"iothreads", "iothreadids", "cputune", "numatune", "blkiotune", "resource", "os", "bootloader", "cpu", "features", "clock", "on_poweroff", "on_reboot",
-		"on_crash", "on_lockfailure", "pm", "devices", "seclabel", "launchSecurity", "keywrap", "qemu:commandline", "qemu:capabilities"},
-	"os": {"type", "loader", "nvram", "smbios", "bios", "bootmenu", "firmware", "kernel", "initrd", "cmdline", "dtb", "acpi"},
-	"features": {"acpi", "apic", "pae", "hap", "viridian", "privnet", "hyperv", "kvm", "xen", "pvspinlock", "pmu", "vmport", "gic", "smm", "ioapic",
-		"hpt", "htm", "nested-hv", "vmcoreinfo", "msrs", "ccf-assist", "cfpc", "sbbc", "ibs", "tcg", "async-teardown", "ras", "ps2"},
-	"hyperv": {"relaxed", "vapic", "spinlocks", "vpindex", "runtime", "synic", "stimer", "reset", "vendor_id", "frequencies", "reenlightenment", "tlbflush",
-		"ipi", "evmcs", "avic", "emsr_bitmap", "xmm_input"},
-	"kvm":           {"hidden", "hint-dedicated", "poll-control", "pv-ipi", "dirty-ring"},
-	"sysinfo":       {"bios", "system", "chassis", "oemStrings"},
-	"cpu":           {"model", "vendor", "topology", "cache", "maxphysaddr", "numa"},
-	"memoryBacking": {"hugepages", "nosharepages", "locked", "source", "access", "allocation", "discard"},
-	"memtune":       {"hard_limit", "soft_limit", "swap_hard_limit", "min_guarantee"},
-	"timer":         {"catchup"},
-	"pm":            {"suspend-to-mem", "suspend-to-disk"},
-	"disk": {"source", "target", "driver", "serial", "wwn", "vendor", "product", "iotune", "readonly", "shareable", "transient", "blockio", "geometry",
-		"backingStore", "mirror", "encryption", "backenddomain"},
-	"iotune": {"total_bytes_sec", "read_bytes_sec", "write_bytes_sec", "total_iops_sec", "read_iops_sec", "write_iops_sec", "total_bytes_sec_max",
-		"read_bytes_sec_max", "write_bytes_sec_max", "total_iops_sec_max", "read_iops_sec_max", "write_iops_sec_max", "size_iops_sec", "group_name",
-		"total_bytes_sec_max_length", "read_bytes_sec_max_length", "write_bytes_sec_max_length", "total_iops_sec_max_length", "read_iops_sec_max_length",
-		"write_iops_sec_max_length"},
-	"interface": {"source", "mac", "target", "model", "driver", "mtu", "link", "bandwidth", "script", "downscript", "backend", "virtualport", "vlan",
-		"filterref", "tune", "guest", "coalesce", "teaming", "portOptions"},
-	"controller": {"driver", "master", "target", "model", "pcihole64"},
-	"video":      {"model", "driver"},
-	"model":      {"acceleration", "resolution"},
-	"memballoon": {"stats", "driver"},
-	"watchdog":   {},
-	"rng":        {"rate", "backend", "driver"},
-	"graphics":   {"image", "jpeg", "zlib", "playback", "streaming", "clipboard", "mouse", "filetransfer", "gl"},
-	"serial":     {"source", "target", "protocol", "log"},
-	"channel":    {"source", "target", "protocol", "log"},
-	"console":    {"source", "target", "protocol", "log"},
-	"filesystem": {"source", "target", "driver", "binary", "readonly", "space_hard_limit", "space_soft_limit", "idmap"},
-	"hostdev":    {"source", "driver", "teaming", "mac", "readonly", "shareable"},
-	"":           {"address", "alias", "boot", "rom", "acpi"},
+// singles are the other elements that libvirt allows once per parent: their name is their key.
+var singles = []struct {
+	parent   string // "" for any device
+	libvirt  string // as in identity
+	kubevirt string // the struct that has fields for some of them; KubeVirt drops the others
+	elements []string
+}{
+	{"domain", "all sections", "DomainSpec", []string{"name", "uuid", "genid", "title", "description", "metadata", "memory", "currentMemory", "maxMemory", "memoryBacking",
+		"memtune", "vcpu", "vcpus", "iothreads", "iothreadids", "cputune", "numatune", "blkiotune", "resource", "os", "bootloader", "cpu", "features", "clock",
+		"on_poweroff", "on_reboot", "on_crash", "on_lockfailure", "pm", "perf", "devices", "launchSecurity", "keywrap", "iommufd", "throttlegroups",
+		"qemu:commandline", "qemu:capabilities", "qemu:override", "qemu:deprecation"}},
+	{"os", "Operating system booting", "OS", []string{"type", "loader", "nvram", "smbios", "bios", "bootmenu", "firmware", "kernel", "initrd", "cmdline", "shim", "dtb", "acpi"}},
+	{"features", "Hypervisor features", "Features", []string{"acpi", "apic", "pae", "hap", "viridian", "privnet", "hyperv", "kvm", "xen", "pvspinlock", "pmu", "vmport", "gic",
+		"smm", "ioapic", "hpt", "htm", "nested-hv", "vmcoreinfo", "msrs", "ccf-assist", "cfpc", "sbbc", "ibs", "tcg", "async-teardown", "ras", "ps2", "aia"}},
+	{"hyperv", "Hypervisor features", "FeatureHyperv", []string{"relaxed", "vapic", "spinlocks", "vpindex", "runtime", "synic", "stimer", "reset", "vendor_id", "frequencies",
+		"reenlightenment", "tlbflush", "ipi", "evmcs", "avic", "emsr_bitmap", "xmm_input"}},
+	{"stimer", "Hypervisor features", "SyNICTimer", []string{"direct"}},
+	{"tlbflush", "Hypervisor features", "TLBFlush", []string{"direct", "extended"}},
+	{"kvm", "Hypervisor features", "FeatureKVM", []string{"hidden", "hint-dedicated", "poll-control", "pv-ipi", "dirty-ring"}},
+	{"smm", "Hypervisor features", dropped, []string{"tseg"}},
+	{"sysinfo", "SMBIOS System Information", "SysInfo", []string{"bios", "system", "chassis", "oemStrings"}},
+	{"cpu", "CPU model and topology", "CPU", []string{"model", "vendor", "topology", "cache", "maxphysaddr", "numa"}},
+	{"cell", "Guest NUMA topology", "NUMACell", []string{"distances"}},
+	{"numa", "Guest NUMA topology", dropped, []string{"interconnects"}},
+	{"timer", "Time keeping", dropped, []string{"catchup"}},
+	{"cputune", "CPU Tuning", "CPUTune", []string{"shares", "period", "quota", "global_period", "global_quota", "emulator_period", "emulator_quota", "iothread_period",
+		"iothread_quota", "emulatorpin", "emulatorsched"}},
+	{"numatune", "NUMA Node Tuning", "NUMATune", []string{"memory"}},
+	{"memoryBacking", "Memory Backing", "MemoryBacking", []string{"hugepages", "nosharepages", "locked", "source", "access", "allocation", "discard"}},
+	{"memtune", "Memory Tuning", dropped, []string{"hard_limit", "soft_limit", "swap_hard_limit", "min_guarantee"}},
+	{"blkiotune", "Block I/O Tuning", dropped, []string{"weight"}},
+	{"resource", "Resource partitioning", "Resource", []string{"partition", "fibrechannel"}},
+	{"pm", "Power Management", dropped, []string{"suspend-to-mem", "suspend-to-disk"}},
+	{"launchSecurity", "Launch Security", "LaunchSecurity", []string{"cbitpos", "reducedPhysBits", "policy", "dhCert", "session", "quoteGenerationService"}},
+	{"disk", "Hard drives, floppy disks, CDROMs", "Disk", []string{"source", "target", "driver", "serial", "wwn", "vendor", "product", "iotune", "readonly", "shareable",
+		"transient", "blockio", "geometry", "backingStore", "mirror", "encryption", "backenddomain", "auth", "throttlefilters"}},
+	{"source", "Hard drives, floppy disks, CDROMs; Host device assignment", "DiskSource, HostDeviceSource", []string{"address", "vendor", "product", "reservations",
+		"reconnect", "auth", "encryption", "snapshot", "config", "slices", "ssl", "cookies", "timeout", "readahead", "initiator", "dataStore"}},
+	{"driver", "Hard drives, floppy disks, CDROMs; Network interfaces", "DiskDriver", []string{"iothreads", "metadata_cache", "statistics", "host", "guest"}},
+	{"iotune", "Hard drives, floppy disks, CDROMs", dropped, []string{"total_bytes_sec", "read_bytes_sec", "write_bytes_sec", "total_iops_sec", "read_iops_sec",
+		"write_iops_sec", "total_bytes_sec_max", "read_bytes_sec_max", "write_bytes_sec_max", "total_iops_sec_max", "read_iops_sec_max", "write_iops_sec_max",
+		"size_iops_sec", "group_name", "total_bytes_sec_max_length", "read_bytes_sec_max_length", "write_bytes_sec_max_length", "total_iops_sec_max_length",
+		"read_iops_sec_max_length", "write_iops_sec_max_length"}},
+	{"interface", "Network interfaces", "Interface", []string{"source", "mac", "target", "model", "driver", "mtu", "link", "bandwidth", "script", "downscript", "backend",
+		"virtualport", "vlan", "filterref", "tune", "guest", "coalesce", "teaming", "portOptions"}},
+	{"bandwidth", "Quality of service", dropped, []string{"inbound", "outbound"}},
+	{"tune", "Network interfaces", dropped, []string{"sndbuf"}},
+	{"controller", "Controllers", "Controller", []string{"driver", "master", "target", "model", "pcihole64"}},
+	{"video", "Video devices", "Video", []string{"model", "driver"}},
+	{"model", "Video devices", dropped, []string{"acceleration", "resolution"}},
+	{"memballoon", "Memory balloon device", "MemBalloon", []string{"stats", "driver"}},
+	{"rng", "Random number generator device", "Rng", []string{"rate", "backend", "driver"}},
+	{"tpm", "TPM device", "TPM", []string{"backend"}},
+	{"vsock", "Vsock", "VSOCK", []string{"cid", "driver"}},
+	{"iommu", "IOMMU devices", "IOMMUDevice", []string{"driver"}},
+	{"crypto", "Crypto", dropped, []string{"backend", "driver"}},
+	{"shmem", "Shared memory device", dropped, []string{"model", "size", "server", "msi"}},
+	{"audio", "Audio backends", dropped, []string{"input", "output"}},
+	{"sound", "Sound devices", dropped, []string{"audio", "driver"}},
+	{"input", "Input devices", dropped, []string{"driver", "source"}},
+	{"memory", "Memory devices", "MemoryDevice", []string{"source", "target"}},
+	{"target", "Memory devices; Controllers; Serial port", "MemoryTarget", []string{"size", "requested", "current", "node", "block", "address", "label", "readonly", "model",
+		"chassis", "port", "busNr", "index"}},
+	{"graphics", "Graphical framebuffers", dropped, []string{"image", "jpeg", "zlib", "playback", "streaming", "clipboard", "mouse", "filetransfer", "gl"}},
+	{"serial", "Serial port", "Serial", []string{"source", "target", "protocol", "log"}},
+	{"channel", "Channel", "Channel", []string{"source", "target", "protocol", "log"}},
+	{"console", "Console", "Console", []string{"source", "target", "protocol", "log"}},
+	{"redirdev", "Redirected devices", "RedirectedDevice", []string{"source", "protocol"}},
+	{"filesystem", "Filesystems", "FilesystemDevice", []string{"source", "target", "driver", "binary", "readonly", "space_hard_limit", "space_soft_limit", "idmap"}},
+	{"binary", "Filesystems", "FilesystemBinary", []string{"cache", "sandbox", "lock", "thread_pool", "openfiles"}},
+	{"hostdev", "Host device assignment", "HostDevice", []string{"source", "driver", "teaming", "mac", "readonly", "shareable"}},
+	{"", "Device addresses; Devices", "Address, Alias, BootOrder, Rom, ACPI", []string{"address", "alias", "boot", "rom", "acpi"}},
 }
 
-// runs are the elements whose repetition has a meaning: order and number count.
-var runs = []string{"qemu:arg", "qemu:env"} // QEMU command-line passthrough; Commandline.QEMUArg, QEMUEnv
-
-// keysOf lists the keys of an element below a parent; none where nothing is known.
-func keysOf(parent *xmlquery.Node, element string) []key {
-	for _, id := range identities {
-		if id.element == element && (id.parent == "" || id.parent == parent.Data) {
-			return id.keys
-		}
+// usbCompanion gives the model of a USB 1 companion of an ICH9 controller, which has the
+// type and index of the controller it belongs to; empty for any other controller.
+func usbCompanion(controller *xmlquery.Node) string {
+	i := document.Attribute(controller, "", "model")
+	if i < 0 || !strings.HasPrefix(controller.Attr[i].Value, "ich9-uhci") {
+		return ""
 	}
-	isDevice := parent.Parent != nil && parent.Parent.Data == "devices"
-	if slices.Contains(singles[parent.Data], element) || isDevice && slices.Contains(singles[""], element) {
-		return []key{{}}
+	return controller.Attr[i].Value
+}
+
+// identityOf finds the row of an element below a parent; nil where there is none.
+func identityOf(parent *xmlquery.Node, element string) *identity {
+	above := tableName(parent)
+	for i := range identities {
+		if identities[i].element == element && identities[i].parent == above {
+			return &identities[i]
+		}
 	}
 	return nil
 }
 
-// value gives what the key says of an element; ok is false where the element lacks it.
-func (k key) value(n *xmlquery.Node) (value string, ok bool) {
-	if len(k.attrs) == 0 {
-		return "", true
+// keysOf lists the keys of an element below a parent; none where nothing is known.
+func keysOf(parent *xmlquery.Node, element string) []key {
+	if row := identityOf(parent, element); row != nil {
+		return row.keys
 	}
-	if k.child != "" {
-		children := document.Elements(n)
-		i := slices.IndexFunc(children, func(c *xmlquery.Node) bool { return c.Data == k.child && c.NamespaceURI == "" })
-		if i < 0 {
-			return "", false
+	above := tableName(parent)
+	// Domain metadata: at most one element for each namespace.
+	if above == "metadata" && strings.Contains(element, " ") {
+		return single
+	}
+	isDevice := parent.Parent != nil && isDevices(parent.Parent)
+	for _, row := range singles {
+		if (row.parent == above || row.parent == "" && isDevice) && slices.Contains(row.elements, element) {
+			return single
 		}
-		n = children[i]
 	}
-	for _, name := range k.attrs {
-		i := document.Attribute(n, "", name)
-		if i < 0 {
-			return "", false
-		}
-		value += name + "=" + n.Attr[i].Value + "\x00"
-	}
-	return value, true
+	return nil
 }
+
+// mayRepeat refuses a second element of one name where KubeVirt reads several into one.
+func mayRepeat(parent *xmlquery.Node, namespace, name string) error {
+	above := schema.Of(parent)
+	if above.Child(namespace, name) == nil || above.Repeats(namespace, name) || !hasChild(parent, namespace, name) {
+		return nil
+	}
+	return fmt.Errorf("a <%s> is there already, and KubeVirt reads several below <%s> as one", name, parent.Data)
+}
+
+// hasChild says whether a node has a child element of that name.
+func hasChild(n *xmlquery.Node, namespace, name string) bool {
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		if c.Type == xmlquery.ElementNode && c.Data == name && c.NamespaceURI == namespace {
+			return true
+		}
+	}
+	return false
+}
+
+// isDevices says whether an element holds the devices of a domain.
+func isDevices(n *xmlquery.Node) bool { return n.Data == "devices" && n.NamespaceURI == "" }
 
 // tableName is the element's name as the table spells it.
 func tableName(n *xmlquery.Node) string {
@@ -152,4 +247,113 @@ func tableName(n *xmlquery.Node) string {
 		return "qemu:" + n.Data
 	}
 	return n.NamespaceURI + " " + n.Data
+}
+
+// identified is an element of a fragment with what tells it from its siblings.
+type identified struct {
+	element *xmlquery.Node
+	key     key
+	keyless bool
+	twin    *xmlquery.Node // what it is in the document; nil where it is missing
+}
+
+// identify finds the key that tells an element from its siblings: the rule's own where the
+// element carries it, else the first of the table that it carries.
+func identify(parent, e *xmlquery.Node, own *key) (identified, error) {
+	if own != nil {
+		if _, ok := own.value(e); ok {
+			return identified{element: e, key: *own}, own.survives(schema.Of(parent).Child(e.NamespaceURI, e.Data))
+		}
+	}
+	for _, k := range keysOf(parent, tableName(e)) {
+		if _, ok := k.value(e); ok {
+			return identified{element: e, key: k}, nil
+		}
+	}
+	return identified{element: e, keyless: true}, nil
+}
+
+// identifyChildren identifies elements that go below one parent, and refuses two of one
+// identity: the second would replace the first.
+func identifyChildren(parent *xmlquery.Node, elements []*xmlquery.Node, own *key) ([]identified, error) {
+	all := make([]identified, len(elements))
+	var errs []error
+	seen := unique{}
+	for i, e := range elements {
+		id, err := identify(parent, e, own)
+		if value, _ := id.key.value(e); err == nil && !id.keyless && seen.add(tableName(e)+"\x00"+id.key.String()+"\x00"+value) != nil {
+			err = fmt.Errorf("the fragment has two <%s> that %s: the second would replace the first", e.Data, id.key.agreement())
+		}
+		errs = append(errs, err)
+		all[i] = id
+	}
+	return all, errors.Join(errs...)
+}
+
+// identifyAll identifies the elements of a fragment that is added. They must carry the
+// rule's own key, and without one what libvirt cannot do without.
+func identifyAll(parent *xmlquery.Node, elements []*xmlquery.Node, own *key) ([]identified, error) {
+	all, err := identifyChildren(parent, elements, own)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range all {
+		if err := checkCarried(id.element, own); err != nil {
+			return nil, err
+		}
+		if row := identityOf(parent, tableName(id.element)); id.keyless && row != nil && row.required {
+			return nil, fmt.Errorf("<%s> below <%s> needs %s, by which a repeated call finds it again", id.element.Data, parent.Data, row.keys[0])
+		}
+	}
+	return all, nil
+}
+
+// checkCarried demands the key of the rule's own.
+func checkCarried(e *xmlquery.Node, own *key) error {
+	if own == nil {
+		return nil
+	}
+	if _, ok := own.value(e); !ok {
+		return keyError{fmt.Errorf("<%s> in the xml does not carry %s", e.Data, own)}
+	}
+	return nil
+}
+
+// findTwin finds the sibling of the same identity; nil where there is none.
+func (id *identified) findTwin(siblings []*xmlquery.Node) (*xmlquery.Node, error) {
+	value, _ := id.key.value(id.element)
+	var twin *xmlquery.Node
+	count := 0
+	for _, c := range siblings {
+		if c.Data != id.element.Data || c.NamespaceURI != id.element.NamespaceURI {
+			continue
+		}
+		if other, ok := id.key.value(c); ok && other == value {
+			twin = c
+			count++
+		}
+	}
+	if count > 1 {
+		return nil, fmt.Errorf("%d siblings <%s> %s: it is not clear which one is meant", count, id.element.Data, id.key.sameness())
+	}
+	return twin, nil
+}
+
+// checkAlias refuses a twin with another alias, which is another device.
+func (id *identified) checkAlias() error {
+	alias := childKey("alias", "name")
+	was, there := alias.value(id.twin)
+	is, given := alias.value(id.element)
+	if !there || !given || was == is {
+		return nil
+	}
+	return fmt.Errorf("a <%s> that agrees on %s is there with another alias: it is another device", id.element.Data, id.key)
+}
+
+// errNoDevice says that a device to merge is not there.
+func (id *identified) errNoDevice() error {
+	if id.keyless || id.key.isSingle() {
+		return fmt.Errorf("there is no <%s> to merge with: merge invents no device, use add", id.element.Data)
+	}
+	return fmt.Errorf("there is no <%s> with the same %s to merge with: merge invents no device, use add", id.element.Data, id.key)
 }

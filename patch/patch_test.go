@@ -228,13 +228,12 @@ func TestDomainFails(t *testing.T) {
 		"concatenation":           {evaluating("(lists.range(2000) + lists.range(2000)).size() > 0 ? 'x' : 'y'"), "actual cost limit exceeded"},
 		"flatten":                 {evaluating("lists.range(100).map(i, lists.range(100)).flatten().size() > 0 ? 'x' : 'y'"), "the list would have more than 2000 elements"},
 		"split":                   {evaluating("'" + strings.Repeat("a", 3000) + "'.split('').size() > 0 ? 'x' : 'y'"), "actual cost limit exceeded"},
-		"add over other children": {add("/domain", "<sysinfo/>"), "adding <sysinfo> below <domain> is not supported yet"},
-		"add loses children":      {add("/domain", "<devices><memballoon model='none'/></devices>"), "<devices> is there and holds <disk>, which the fragment lacks and would remove: add the children that you want to devices itself"},
+		"add over other children": {add("/domain", "<sysinfo type='smbios'><system/></sysinfo>"), "<sysinfo> is there and holds <entry>, which the fragment lacks and would remove: add the children that you want to sysinfo itself, or use merge or replace"},
+		"add loses children":      {add("/domain", "<devices><memballoon model='none'/></devices>"), "<devices> is there and holds <disk>, which the fragment lacks and would remove: add the children that you want to devices itself, or use merge or replace"},
 		"add over another device": {add("/domain/devices", "<disk><target dev='vda'/><alias name='ua-other'/></disk>"), "a <disk> that agrees on target/@dev is there with another alias: it is another device"},
 		"beside the root":         {bundle.DomainRule{Op: bundle.OpAdd, Path: "/domain", XML: "<features/>", Position: bundle.PositionBefore}, "no element can stand beside the root element"},
-		"unknown element":         {add("//alias/..", "<frobnicate/>"), "adding <frobnicate> below <disk> is not supported yet"},
 		"add to an attribute":     {add("//disk/@type", "<driver/>"), "selects something else than an element"},
-		"device without a key":    {add("//disk/..", "<hostdev/>"), "<hostdev> below <devices> needs alias/@name"},
+		"device without a key":    {add("//disk/..", "<disk/>"), "<disk> below <devices> needs target/@dev, by which a repeated call finds it again"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -33,12 +33,20 @@ func applySet(r *domainRule, call *domainCall) (effect, error) {
 	if err != nil {
 		return done, err
 	}
+	if err := r.setTexts(call, targets, &done); err != nil {
+		return done, err
+	}
+	return done, unexpected
+}
+
+// setTexts makes every target hold the text of the rule.
+func (r *domainRule) setTexts(call *domainCall, targets []target, done *effect) error {
 	texts := make([]*string, len(targets)) // all before the first edit: a failure leaves no half
 	left := 0
 	for i, t := range targets {
 		text, ok, err := r.text(call, t)
 		if err != nil {
-			return done, err
+			return err
 		}
 		if ok {
 			texts[i] = &text
@@ -56,10 +64,10 @@ func applySet(r *domainRule, call *domainCall) (effect, error) {
 		changed, err := t.apply(call, *texts[i])
 		done.changed += changed
 		if err != nil {
-			return done, err
+			return err
 		}
 	}
-	return done, unexpected
+	return nil
 }
 
 // apply sets the target and says how many nodes that changed. What is missing is looked for
@@ -207,7 +215,7 @@ func mayCreate(parent *xmlquery.Node, steps []selector.Step) bool {
 	hasSibling := slices.ContainsFunc(document.Elements(parent), func(c *xmlquery.Node) bool {
 		return c.Data == steps[0].Local && c.NamespaceURI == steps[0].Namespace()
 	})
-	return !hasSibling || namesKey(parent, &steps[0])
+	return !hasSibling || namesKey(parent, &steps[0]) && mayRepeat(parent, steps[0].Namespace(), steps[0].Local) == nil
 }
 
 // namesKey says whether the step's predicates give the key that tells siblings apart.
@@ -292,7 +300,7 @@ func (r *domainRule) checkAliasPath() error {
 	for _, path := range r.path.Alternatives() {
 		steps := path.Steps()
 		n := len(steps)
-		if n < 2 || steps[n-1].Kind != selector.Attribute || !namesParent(&steps[n-2]) || steps[n-1].Prefix != "" {
+		if n < 2 || steps[n-1].Kind != selector.Attribute || !namesElement(&steps[n-2]) || steps[n-1].Prefix != "" {
 			continue
 		}
 		if err := checkAlias(&xmlquery.Node{Data: steps[n-2].Local}, steps[n-1].Local, *r.Value); err != nil {

@@ -77,6 +77,9 @@ func (p *Pair) Namespace() string { return namespaces[p.Prefix] }
 // Named says whether the step selects nodes of one name alone, whatever its predicates are.
 func (s *Step) Named() bool { return s.test == nameTest }
 
+// Text says whether the step selects texts.
+func (s *Step) Text() bool { return s.test == textTest }
+
 // Constructible says whether the step names exactly what it selects, so that set can
 // create it: a plain element name with equality predicates alone, or an attribute's name.
 func (s *Step) Constructible() bool {

@@ -1,0 +1,268 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package patch
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/antchfx/xmlquery"
+
+	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/patch/schema"
+)
+
+// extent is how much of an element counts when it is looked for: all of it (the zero
+// value), or what KubeVirt keeps of it.
+type extent struct {
+	lossy bool
+	kept  *schema.Element
+	aside bool // without the address and the alias, which libvirt gives
+}
+
+// keptOf is what KubeVirt keeps of an element below a parent. Where that is nothing, all of
+// the element counts: either it stands there whole, or it is gone.
+func keptOf(parent, e *xmlquery.Node) extent {
+	kept := schema.Of(parent).Child(e.NamespaceURI, e.Data)
+	return extent{lossy: kept != nil, kept: kept, aside: kept != nil}
+}
+
+// attribute gives what of an attribute's value counts; ok is false for nothing.
+func (x extent) attribute(a *xmlquery.Attr) (value string, ok bool) {
+	if !x.lossy {
+		return a.Value, !document.IsDeclaration(a)
+	}
+	for _, kept := range x.kept.Attributes() {
+		if kept.Name == a.Name.Local && a.NamespaceURI == "" {
+			value, ok = kept.Kind.Written(a.Value)
+			return value, ok && (kept.Presence != schema.Filled || value != kept.Kind.Zero())
+		}
+	}
+	return "", false
+}
+
+// text gives what of the element's own text counts; empty for nothing.
+func (x extent) text(e *xmlquery.Node) string {
+	if !x.lossy {
+		return ownText(e)
+	}
+	written, _ := x.kept.Text().Written(ownText(e))
+	if x.kept.Text() == schema.None || written == x.kept.Text().Zero() {
+		return ""
+	}
+	return written
+}
+
+// child gives how much of a child counts; ok is false for nothing.
+func (x extent) child(c *xmlquery.Node) (_ extent, ok bool) {
+	if x.aside && carriesOver(c) {
+		return extent{}, false
+	}
+	if !x.lossy {
+		return extent{}, true
+	}
+	for _, kept := range x.kept.Children() {
+		if kept.Name == c.Data && kept.Namespace == c.NamespaceURI {
+			inner := extent{lossy: true, kept: kept.Element()}
+			return inner, kept.Presence != schema.Filled || inner.isFilled(c)
+		}
+	}
+	return extent{}, false
+}
+
+// isFilled says whether KubeVirt writes an element that it writes only if it is filled.
+func (x extent) isFilled(e *xmlquery.Node) bool {
+	if x.kept.KeepsText() {
+		return x.text(e) != ""
+	}
+	for c := e.FirstChild; c != nil; c = c.NextSibling {
+		if _, ok := x.child(c); ok && c.Type == xmlquery.ElementNode {
+			return true
+		}
+	}
+	return false
+}
+
+// ownText is the text of an element itself, without what its children hold; white space
+// beside children does not count.
+func ownText(n *xmlquery.Node) string {
+	var b strings.Builder
+	elements := false
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		switch c.Type {
+		case xmlquery.TextNode:
+			b.WriteString(c.Data)
+		case xmlquery.ElementNode:
+			elements = true
+		}
+	}
+	if elements {
+		return strings.TrimSpace(b.String())
+	}
+	return b.String()
+}
+
+// search looks for elements of a fragment among elements of the document. When the time
+// of the call is up, nothing is found any more; the caller's caller reports that.
+type search struct{ ctx context.Context }
+
+// contains says whether n has all of e that counts: the attributes, the text, and for every
+// child one of its own that contains it. What else n has does not matter.
+func (s search) contains(n, e *xmlquery.Node, x extent) bool {
+	if n.Data != e.Data || n.NamespaceURI != e.NamespaceURI || s.ctx.Err() != nil {
+		return false
+	}
+	for i := range e.Attr {
+		want, counts := x.attribute(&e.Attr[i])
+		if !counts {
+			continue
+		}
+		j := document.Attribute(n, e.Attr[i].NamespaceURI, e.Attr[i].Name.Local)
+		if j < 0 || !x.sameAttribute(&n.Attr[j], want) {
+			return false
+		}
+	}
+	if want := x.text(e); strings.TrimSpace(want) != "" && x.text(n) != want {
+		return false
+	}
+	return s.containsChildren(n, e, x)
+}
+
+// sameAttribute compares an attribute of the document with a wanted value.
+func (x extent) sameAttribute(a *xmlquery.Attr, want string) bool {
+	value, _ := x.attribute(a)
+	return value == want
+}
+
+func (s search) containsChildren(n, e *xmlquery.Node, x extent) bool {
+	var wanted []*xmlquery.Node
+	for _, c := range document.Elements(e) {
+		if _, counts := x.child(c); counts {
+			wanted = append(wanted, c)
+		}
+	}
+	if len(wanted) == 0 {
+		return true
+	}
+	m := newMatching(len(wanted), document.Elements(n))
+	return m.extend(func(i int, c *xmlquery.Node) bool {
+		inner, _ := x.child(wanted[i])
+		return s.contains(c, wanted[i], inner)
+	})
+}
+
+// matching pairs wanted elements with those that are there, each used once.
+type matching struct {
+	there  []*xmlquery.Node
+	partOf []int // per wanted element: index in there, or -1
+	owner  []int // per element there: index of the wanted one, or -1
+}
+
+func newMatching(wanted int, there []*xmlquery.Node) *matching {
+	m := &matching{there: there, partOf: make([]int, wanted), owner: make([]int, len(there))}
+	for i := range m.partOf {
+		m.partOf[i] = -1
+	}
+	for j := range m.owner {
+		m.owner[j] = -1
+	}
+	return m
+}
+
+// extend pairs as many of the wanted elements as can be (augmenting paths) and says whether
+// that is all of them. What is paired stays paired, if with another one.
+func (m *matching) extend(fits func(i int, n *xmlquery.Node) bool) (all bool) {
+	all = true
+	for i := range m.partOf {
+		if m.partOf[i] < 0 && !m.augment(i, make([]bool, len(m.there)), fits) {
+			all = false
+		}
+	}
+	return all
+}
+
+// augment finds a partner for a wanted element, moving the partners of others if need be.
+func (m *matching) augment(i int, seen []bool, fits func(i int, n *xmlquery.Node) bool) bool {
+	for j, n := range m.there {
+		if seen[j] || !fits(i, n) {
+			continue
+		}
+		seen[j] = true
+		if m.owner[j] < 0 || m.augment(m.owner[j], seen, fits) {
+			m.owner[j], m.partOf[i] = i, j
+			return true
+		}
+	}
+	return false
+}
+
+// partner is what a wanted element is paired with; nil for nothing.
+func (m *matching) partner(i int) *xmlquery.Node {
+	if m.partOf[i] < 0 {
+		return nil
+	}
+	return m.there[m.partOf[i]]
+}
+
+// find pairs elements of a fragment with elements of the document: those that are there in
+// full first, then, on a repeated call, those of which what KubeVirt keeps is there.
+func (s search) find(parent *xmlquery.Node, wanted, there []*xmlquery.Node, repeat bool) *matching {
+	m := newMatching(len(wanted), there)
+	full := func(i int, n *xmlquery.Node) bool { return s.contains(n, wanted[i], extent{}) }
+	if m.extend(full) || !repeat {
+		return m
+	}
+	m.extend(func(i int, n *xmlquery.Node) bool {
+		return full(i, n) || s.contains(n, wanted[i], keptOf(parent, wanted[i]))
+	})
+	return m
+}
+
+// findKeyless finds twins for the elements without a key that have none yet: each in a
+// sibling of its own, which is not the twin of another element.
+func (s search) findKeyless(parent *xmlquery.Node, all []identified, siblings []*xmlquery.Node, repeat bool) {
+	taken := map[*xmlquery.Node]bool{}
+	var wanted []*xmlquery.Node
+	for _, id := range all {
+		if id.twin != nil {
+			taken[id.twin] = true
+		} else if id.keyless {
+			wanted = append(wanted, id.element)
+		}
+	}
+	free := slices.DeleteFunc(slices.Clone(siblings), func(n *xmlquery.Node) bool { return taken[n] })
+	found := s.find(parent, wanted, free, repeat)
+	next := 0
+	for i := range all {
+		if all[i].keyless && all[i].twin == nil {
+			all[i].twin = found.partner(next)
+			next++
+		}
+	}
+}
+
+// comparison compares an element of the document with one of the fragment.
+type comparison func(n, e *xmlquery.Node) bool
+
+// equal compares all but the address and the alias that e lacks.
+func equal(n, e *xmlquery.Node) bool {
+	return document.Equal(n, e, func(c *xmlquery.Node) bool { return carriesOver(c) && !hasChild(e, "", c.Data) })
+}
+
+// keeps says whether n has what KubeVirt keeps of e.
+func (s search) keeps(n, e *xmlquery.Node) bool {
+	return s.contains(n, e, keptOf(n.Parent, e))
+}
+
+// standing finds the run among the siblings, one right behind the other: the index of its
+// first element, or -1.
+func (s search) standing(siblings, run []*xmlquery.Node, same comparison) int {
+	for i := 0; i+len(run) <= len(siblings) && s.ctx.Err() == nil; i++ {
+		if slices.EqualFunc(siblings[i:i+len(run)], run, same) {
+			return i
+		}
+	}
+	return -1
+}

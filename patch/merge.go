@@ -1,0 +1,254 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package patch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/antchfx/xmlquery"
+
+	"github.com/domainpatch/domainpatch/patch/document"
+)
+
+// applyMerge merges the element of the fragment into every selected element.
+func applyMerge(r *domainRule, call *domainCall) (effect, error) {
+	fragment, err := r.expanded(call)
+	if err != nil {
+		return effect{}, err
+	}
+	nodes, done, unexpected, err := r.places(call)
+	if err != nil {
+		return done, err
+	}
+	e := fragment.Elements()[0]
+	for _, n := range nodes {
+		if n.IsAttribute() || n.Node.Type != xmlquery.ElementNode {
+			return done, fmt.Errorf("%s selects something else than an element: an element can be merged into an element alone", r.Path)
+		}
+		if tableName(n.Node) != tableName(e) {
+			return done, errOtherName(r.Path, tableName(n.Node), tableName(e))
+		}
+		m := &merger{call: call, fragment: fragment, own: r.key}
+		if err := m.merge(n.Node, e, document.Elements(e)); err != nil {
+			return done, err
+		}
+		if m.changed {
+			done.changed++
+		}
+		unexpected = errors.Join(unexpected, errors.Join(m.unexpected...))
+	}
+	return done, unexpected
+}
+
+func errOtherName(path, selected, given string) error {
+	return fmt.Errorf("%s selects <%s>, and the xml is a <%s>: merge takes a partial element of the same name", path, selected, given)
+}
+
+// merger merges elements of a fragment into elements of the document: for op merge, and to
+// complete what is left of an element between two calls.
+type merger struct {
+	call       *domainCall
+	fragment   *document.Fragment
+	own        *key // the key of the rule; nil for none
+	completes  bool // children without a key are told apart by what they hold
+	changed    bool
+	unexpected []error // of a repeated call
+}
+
+func (m *merger) search() search { return search{m.call.ctx} }
+
+// complete adds to an element what of e it lacks. Its address and alias stay.
+func (m *merger) complete(n, e *xmlquery.Node) error {
+	nested := merger{call: m.call, fragment: m.fragment, completes: true}
+	err := nested.merge(n, e, slices.DeleteFunc(document.Elements(e), func(c *xmlquery.Node) bool {
+		return carriesOver(c) && hasChild(n, "", c.Data)
+	}))
+	m.changed = m.changed || nested.changed
+	return err
+}
+
+// completeAll completes elements one by one.
+func (m *merger) completeAll(nodes, elements []*xmlquery.Node) error {
+	for i, e := range elements {
+		if err := m.complete(nodes[i], e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merge makes n hold the attributes and the text of e, and those of its children that are given.
+func (m *merger) merge(n, e *xmlquery.Node, children []*xmlquery.Node) error {
+	if err := context.Cause(m.call.ctx); err != nil {
+		return err
+	}
+	if err := m.mergeAttributes(n, e); err != nil {
+		return err
+	}
+	if err := m.mergeText(n, e); err != nil || len(children) == 0 {
+		return err
+	}
+	all, err := m.pair(n, children)
+	if err != nil {
+		return fmt.Errorf("%s: %w", document.Location(n, ""), err)
+	}
+	for _, id := range all {
+		if id.twin != nil {
+			err = m.merge(id.twin, id.element, document.Elements(id.element))
+		} else {
+			err = m.insertChild(n, id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *merger) mergeAttributes(n, e *xmlquery.Node) error {
+	for i := range e.Attr {
+		a := &e.Attr[i]
+		if document.IsDeclaration(a) {
+			continue
+		}
+		changed, err := m.mergeAttribute(n, a)
+		if err != nil {
+			return err
+		}
+		m.changed = m.changed || changed
+	}
+	return nil
+}
+
+func (m *merger) mergeAttribute(n *xmlquery.Node, a *xmlquery.Attr) (changed bool, err error) {
+	if i := document.Attribute(n, a.NamespaceURI, a.Name.Local); i >= 0 {
+		return m.call.doc.SetAttribute(n, i, a.Value)
+	}
+	if a.NamespaceURI != "" {
+		return false, fmt.Errorf("%s: the attribute %s is in a namespace: it can be changed, not added", document.Location(n, ""), a.Name.Local)
+	}
+	return true, m.call.doc.AddAttribute(n, a.Name.Local, a.Value)
+}
+
+func (m *merger) mergeText(n, e *xmlquery.Node) error {
+	text := ownText(e)
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	if err := checkUnmixed(e); err != nil {
+		return err
+	}
+	changed, err := m.call.doc.SetText(n, text)
+	m.changed = m.changed || changed
+	return err
+}
+
+// checkUnmixed refuses text beside elements, which has no place to be merged to.
+func checkUnmixed(e *xmlquery.Node) error {
+	if text := ownText(e); len(document.Elements(e)) > 0 && strings.TrimSpace(text) != "" {
+		return fmt.Errorf("<%s> holds the text %.40q beside elements: leave it out", e.Data, text)
+	}
+	return nil
+}
+
+// pair finds for every child to merge the child of n that it is merged into, if there is one.
+func (m *merger) pair(n *xmlquery.Node, children []*xmlquery.Node) ([]identified, error) {
+	all, err := identifyChildren(n, children, m.own)
+	if err != nil {
+		return nil, err
+	}
+	there := document.Elements(n)
+	var errs []error
+	for i := range all {
+		id := &all[i]
+		if id.keyless {
+			continue
+		}
+		if id.twin, err = id.findTwin(there); err == nil && id.twin != nil && !m.call.repeat {
+			err = id.checkAlias()
+		}
+		errs = append(errs, err)
+	}
+	return all, errors.Join(append(errs, m.pairKeyless(n, all, there))...)
+}
+
+// pairKeyless pairs the children without a key: the only one of its name on both sides. Of
+// several, those that are completed are told apart by what they hold.
+func (m *merger) pairKeyless(n *xmlquery.Node, all []identified, there []*xmlquery.Node) error {
+	given, found := map[string]int{}, map[string][]*xmlquery.Node{}
+	for _, id := range all {
+		given[tableName(id.element)]++
+	}
+	for _, c := range there {
+		found[tableName(c)] = append(found[tableName(c)], c)
+	}
+	several := false
+	for i := range all {
+		id, name := &all[i], tableName(all[i].element)
+		switch {
+		case !id.keyless || given[name] == 1 && len(found[name]) == 0:
+		case given[name] == 1 && len(found[name]) == 1:
+			id.twin = found[name][0]
+		case m.completes || m.call.repeat:
+			several = true
+		default:
+			return fmt.Errorf("the xml has %d <%s> to merge with %d, and nothing tells them apart: use add with a key, or a path that selects the one", given[name], name, len(found[name]))
+		}
+	}
+	if several {
+		m.search().findKeyless(n, all, there, m.call.repeat)
+	}
+	return nil
+}
+
+// insertChild adds a child that has no counterpart. Devices are never invented.
+func (m *merger) insertChild(n *xmlquery.Node, id identified) error {
+	err := mayRepeat(n, id.element.NamespaceURI, id.element.Data)
+	if isDevices(n) {
+		err = id.errNoDevice()
+	}
+	if err != nil && m.call.repeat { // nobody waits for the message: the rest can still be merged
+		m.unexpected = append(m.unexpected, err)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", document.Location(n, ""), err)
+	}
+	_, err = m.call.doc.Insert(m.fragment, id.element, n, document.LastIn)
+	m.changed = m.changed || err == nil
+	return err
+}
+
+// checkMergeable refuses what no document could make mergeable: other than one element,
+// text beside elements, two children of one identity.
+func checkMergeable(f *document.Fragment, own *key) error {
+	if n := len(f.Elements()); n != 1 {
+		return fmt.Errorf("the xml has %d elements at its top: merge takes one partial element of the selected element's name", n)
+	}
+	return checkMergeableElement(f.Elements()[0], own)
+}
+
+func checkMergeableElement(e *xmlquery.Node, own *key) error {
+	if err := checkUnmixed(e); err != nil {
+		return err
+	}
+	all, err := identifyChildren(e, document.Elements(e), own)
+	if err != nil {
+		return fmt.Errorf("<%s>: %w", e.Data, err)
+	}
+	seen := map[string]int{}
+	for _, id := range all {
+		if seen[tableName(id.element)]++; id.keyless && seen[tableName(id.element)] > 1 {
+			return fmt.Errorf("<%s> has several <%s>, and nothing tells them apart: use add with a key", e.Data, id.element.Data)
+		}
+		if err := checkMergeableElement(id.element, own); err != nil {
+			return err
+		}
+	}
+	return nil
+}

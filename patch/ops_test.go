@@ -1,0 +1,436 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package patch_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/antchfx/xmlquery"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/domainpatch/domainpatch/patch"
+	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/patch/schema"
+)
+
+// devices makes a domain of devices and of what stands before them.
+func devices(inner string, before ...string) string {
+	return "<domain>" + strings.Join(before, "") + "<devices>" + inner + "</devices></domain>"
+}
+
+// TestAddReplaceMerge applies one rule to small domains on one line, and a second time.
+func TestAddReplaceMerge(t *testing.T) {
+	const (
+		diskA  = `<disk type="file"><target dev="vda"/><address type="pci"/><alias name="ua-a"/></disk>`
+		vga    = `<video><model type="vga"/></video>`
+		cirrus = `<video><model type="cirrus"/></video>`
+		usb    = `<controller type="usb" index="0" model="ich9-ehci1"/>`
+	)
+	cases := map[string]struct {
+		reason    string
+		rule      bundle.DomainRule
+		doc, want string // want is empty where nothing changes
+	}{
+		"add, twin of a table key": {
+			reason: "replaced in place, with the address and the alias that it had",
+			rule:   add("/domain/devices", `<disk type="block"><target dev="vda"/></disk>`),
+			doc:    devices(diskA + vga), want: devices(`<disk type="block"><target dev="vda"/><address type="pci"/><alias name="ua-a"/></disk>` + vga),
+		},
+		"add, address of its own": {
+			rule: add("/domain/devices", `<disk><target dev="vda"/><address type="drive"/></disk>`),
+			doc:  devices(diskA), want: devices(`<disk><target dev="vda"/><address type="drive"/><alias name="ua-a"/></disk>`),
+		},
+		"add, second key": {
+			rule: add("/domain/devices", `<interface type="user"><mac address="02:00:00:00:00:AA"/></interface>`),
+			doc:  devices(`<interface type="bridge"><mac address="02:00:00:00:00:aa"/><alias name="ua-n"/></interface>`),
+			want: devices(`<interface type="user"><mac address="02:00:00:00:00:AA"/><alias name="ua-n"/></interface>`),
+		},
+		"add, key of its own": {
+			rule: keyed(add("/domain/devices", `<video><model type="vga" vram="1"/></video>`), "model/@type"),
+			doc:  devices(cirrus + vga), want: devices(cirrus + `<video><model type="vga" vram="1"/></video>`),
+		},
+		"add, key of its own before the table's": {
+			rule: keyed(add("/domain/devices", `<disk type="block"><serial>1</serial><target dev="vdb"/></disk>`), "serial"),
+			doc:  devices(diskA + `<disk><serial>1</serial><target dev="vdc"/></disk>`), want: devices(diskA + `<disk type="block"><serial>1</serial><target dev="vdb"/></disk>`),
+		},
+		"add, USB companions": {
+			reason: "they share type and index with their controller",
+			rule:   add("/domain/devices", `<controller type="usb" index="0" model="ich9-uhci1"><master startport="0"/></controller><controller type="usb" index="0" model="ich9-uhci2"><master startport="2"/></controller>`),
+			doc:    devices(usb),
+			want:   devices(usb + `<controller type="usb" index="0" model="ich9-uhci1"><master startport="0"/></controller><controller type="usb" index="0" model="ich9-uhci2"><master startport="2"/></controller>`),
+		},
+		"add, USB controller beside its companions": {
+			rule: add("/domain/devices", `<controller type="usb" index="0" model="qemu-xhci"/>`),
+			doc:  devices(usb + `<controller type="usb" index="0" model="ich9-uhci1"/>`), want: devices(`<controller type="usb" index="0" model="qemu-xhci"/><controller type="usb" index="0" model="ich9-uhci1"/>`),
+		},
+		"add, graphics": {rule: add("/domain/devices", `<graphics type="vnc" port="5900"/>`), doc: devices(`<graphics type="vnc"/>`), want: devices(`<graphics type="vnc" port="5900"/>`)},
+		"add, loose":    {rule: add("/domain/devices", `<video><model type="vga"/></video>`), doc: devices(cirrus), want: devices(cirrus + vga)},
+		"add, loose and there": {
+			reason: "a sibling that holds more is the element",
+			rule:   add("/domain/devices", `<video><model type="vga"/></video>`),
+			doc:    devices(`<video><driver/><model type="vga" heads="1"><acceleration/></model></video>`),
+		},
+		"add, loose, first":  {rule: positioned(add("/domain/devices", `<video/><input type="mouse"/>`), bundle.PositionFirst), doc: devices(diskA), want: devices(`<video/><input type="mouse"/>` + diskA)},
+		"add, loose, before": {rule: positioned(add("/domain/devices/video", `<input type="mouse"/>`), bundle.PositionBefore), doc: devices(diskA + vga), want: devices(diskA + `<input type="mouse"/>` + vga)},
+		"add, loose, at every place once": {
+			rule: positioned(add("/domain/devices/video", `<input type="mouse"/>`), bundle.PositionAfter),
+			doc:  devices(vga + vga), want: devices(vga + `<input type="mouse"/>` + vga),
+		},
+		"add, two need two": {
+			rule: add("/domain/devices", cirrus+cirrus), doc: devices(cirrus), want: devices(cirrus + cirrus),
+		},
+		"add, maximum matching": {
+			reason: "the first fits both, the second the first sibling alone: taking the first that fits would add one",
+			rule:   add("/domain/devices", `<video><model type="vga"/></video><video><model type="vga" heads="2"/></video>`),
+			doc:    devices(`<video><model type="vga" heads="2"/></video><video><model type="vga" heads="1"/></video>`),
+		},
+		"add, matching inside": {
+			rule: add("/domain/devices", `<interface type="user"><portForward proto="tcp"/><portForward proto="tcp" dev="x"/></interface>`),
+			doc:  devices(`<interface type="user"><portForward proto="tcp" dev="x"/><portForward proto="tcp" dev="y"/></interface>`),
+		},
+		"add, twin is not another's": {
+			reason: "the element with a key takes its twin, so that the one without needs another sibling",
+			rule:   add("/domain/devices", `<serial type="pty"/><serial type="pty"><target port="0"/></serial>`),
+			doc:    devices(`<serial type="pty"><target port="0"/></serial>`), want: devices(`<serial type="pty"><target port="0"/></serial><serial type="pty"/>`),
+		},
+		"add, text counts": {rule: add("/domain/devices", `<frob><target><node>1</node></target></frob>`), doc: devices(`<frob><target><node>2</node></target></frob>`), want: devices(`<frob><target><node>2</node></target></frob><frob><target><node>1</node></target></frob>`)},
+		"add, unknown name": {
+			rule: add("/domain/devices", `<frob a="1"/>`), doc: devices(`<frob a="2"/>`), want: devices(`<frob a="2"/><frob a="1"/>`),
+		},
+		"add, run": {
+			rule: add("/domain/x", "<a/><b/>"), doc: "<domain><x><b/><a/></x></domain>", want: "<domain><x><b/><a/><a/><b/></x></domain>",
+		},
+		"add, run that stands": {rule: add("/domain/x", "<a/><b/>"), doc: "<domain><x><b/><a/><b/><a/></x></domain>"},
+		"add, run beside keys": {
+			rule: add("/domain/cpu", `<x/><feature name="a"/><x/>`), doc: `<domain><cpu><feature name="b"/></cpu></domain>`,
+			want: `<domain><cpu><feature name="b"/><feature name="a"/><x/><x/></cpu></domain>`,
+		},
+		"add, once per parent":  {rule: add("/domain", "<title>b</title>"), doc: "<domain><title>a</title></domain>", want: "<domain><title>b</title></domain>"},
+		"add, empty container":  {rule: add("/domain", "<features/>"), doc: "<domain><features><acpi/></features></domain>"},
+		"add, foreign metadata": {rule: add("/domain/metadata", `<a:b xmlns:a="urn:a">2</a:b>`), doc: `<domain><metadata><a:b xmlns:a="urn:a">1</a:b></metadata></domain>`, want: `<domain><metadata><a:b xmlns:a="urn:a">2</a:b></metadata></domain>`},
+		"add, comments":         {rule: add("/domain/devices", "<!-- a -->\n<video/>\n<!-- b -->"), doc: devices(diskA), want: devices(diskA + "<video/>")},
+		"add, keeps a cell": {
+			rule: add("/domain/cpu", `<numa><cell id="0"/><cell id="1"/></numa>`), doc: `<domain><cpu><numa><cell id="0"/></numa></cpu></domain>`,
+			want: `<domain><cpu><numa><cell id="0"/><cell id="1"/></numa></cpu></domain>`,
+		},
+
+		"replace an element":          {rule: replace("//video", "<input/>"), doc: devices(diskA + vga), want: devices(diskA + "<input/>")},
+		"replace by two":              {rule: replace("//video", vga+cirrus), doc: devices("<video/>" + diskA), want: devices(vga + cirrus + diskA)},
+		"replace every one":           {rule: replace("//video", vga+cirrus), doc: devices("<video/><video/>"), want: devices(vga + cirrus + vga + cirrus)},
+		"replace, a part of it":       {reason: "one of two is not the fragment", rule: replace("//video", vga+cirrus), doc: devices(vga), want: devices(vga + cirrus)},
+		"replace, there already":      {rule: replace("//video", vga+cirrus), doc: devices(vga + cirrus)},
+		"replace, address and alias":  {reason: "they do not make it another one", rule: replace("//disk", `<disk type="file"><target dev="vda"/></disk>`), doc: devices(diskA)},
+		"replace, nested":             {rule: replace("//backingStore", `<serial>a</serial>`), doc: devices(`<disk><backingStore type="file"><backingStore type="file"/></backingStore></disk>`), want: devices("<disk><serial>a</serial></disk>")},
+		"replace an attribute":        {rule: bundle.DomainRule{Op: bundle.OpReplace, Path: "//disk/@type", Value: ptr("block")}, doc: devices(diskA), want: devices(strings.Replace(diskA, "file", "block", 1))},
+		"replace a text":              {rule: bundle.DomainRule{Op: bundle.OpReplace, Path: "/domain/title", Value: ptr("<b>")}, doc: "<domain><title>a</title></domain>", want: "<domain><title>&lt;b&gt;</title></domain>"},
+		"replace a text node":         {rule: bundle.DomainRule{Op: bundle.OpReplace, Path: "/domain/title/text()", Value: ptr("b")}, doc: "<domain><title>a</title></domain>", want: "<domain><title>b</title></domain>"},
+		"replace by an expression":    {rule: bundle.DomainRule{Op: bundle.OpReplace, Path: "/domain/vcpu", Expression: "math.least(int(current), 2)"}, doc: "<domain><vcpu>8</vcpu></domain>", want: "<domain><vcpu>2</vcpu></domain>"},
+		"replace by null":             {rule: bundle.DomainRule{Op: bundle.OpReplace, Path: "/domain/vcpu", Expression: "dyn(null)"}, doc: "<domain><vcpu>8</vcpu></domain>"},
+		"replace nothing, Any":        {rule: bundle.DomainRule{Op: bundle.OpReplace, Path: "//vcpu/@x", Value: ptr("1"), Expect: bundle.ExpectAny}, doc: "<domain><vcpu>8</vcpu></domain>"},
+		"replace xml, expect nothing": {rule: bundle.DomainRule{Op: bundle.OpReplace, Path: "//video", XML: "<video/>", Expect: bundle.ExpectAny}, doc: devices(diskA)},
+
+		"merge a snippet": {
+			reason: "as libvirt's manual has it",
+			rule: merge("", `<!-- from the manual -->
+<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+  <!-- the clock -->
+  <clock offset="localtime"><timer name="rtc" tickpolicy="catchup"/><timer name="pit" tickpolicy="delay"/></clock>
+  <devices><disk><driver cache="none"/><target dev="vda" bus="sata"/></disk></devices>
+  <qemu:commandline><qemu:arg value="-s"/></qemu:commandline>
+</domain>`),
+			doc:  devices(diskA, `<clock offset="utc"><timer name="rtc" present="yes"/></clock>`),
+			want: `<domain type="kvm"><clock offset="localtime"><timer name="rtc" present="yes" tickpolicy="catchup"/><timer name="pit" tickpolicy="delay"/></clock><devices><disk type="file"><target dev="vda" bus="sata"/><address type="pci"/><alias name="ua-a"/><driver cache="none"/></disk></devices><qemu:commandline xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0"><qemu:arg value="-s"/></qemu:commandline></domain>`,
+		},
+		"merge a text":           {rule: merge("", "<domain><title>b</title><os> </os></domain>"), doc: "<domain><title>a</title><os><type>x</type></os></domain>", want: "<domain><title>b</title><os><type>x</type></os></domain>"},
+		"merge at a path":        {rule: merge("//disk", `<disk><driver io="native"/></disk>`), doc: devices(diskA + `<disk><driver name="qemu"/></disk>`), want: devices(strings.Replace(diskA, "</disk>", `<driver io="native"/></disk>`, 1) + `<disk><driver name="qemu" io="native"/></disk>`)},
+		"merge a keyless device": {rule: merge("", `<domain><devices><video><model heads="2"/></video></devices></domain>`), doc: devices(vga + diskA), want: devices(`<video><model type="vga" heads="2"/></video>` + diskA)},
+		"merge by the rule's key": {
+			rule: keyed(merge("", `<domain><devices><video><model type="cirrus" heads="2"/></video></devices></domain>`), "model/@type"),
+			doc:  devices(vga + cirrus), want: devices(vga + `<video><model type="cirrus" heads="2"/></video>`),
+		},
+		"merge by an alias": {rule: merge("", `<domain><devices><disk><alias name="ua-a"/><driver cache="none"/></disk></devices></domain>`), doc: devices(diskA + `<disk><target dev="vdb"/></disk>`), want: devices(strings.Replace(diskA, "</disk>", `<driver cache="none"/></disk>`, 1) + `<disk><target dev="vdb"/></disk>`)},
+		"merge adds a keyless child": {
+			rule: merge("", "<domain><frob><x/></frob></domain>"), doc: "<domain><name>a</name></domain>", want: "<domain><name>a</name><frob><x/></frob></domain>",
+		},
+		"merge removes nothing": {rule: merge("", `<domain><title></title><cpu/></domain>`), doc: `<domain><title>a</title><cpu mode="x"><model>y</model></cpu></domain>`},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if tc.want == "" {
+				tc.want = tc.doc
+			}
+			p := compile(t, rules(tc.rule))
+			got, report, err := p.Domain(context.Background(), []byte(tc.doc), []byte(vmi), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, string(got)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
+			}
+			if changed := report.Changed() > 0; changed != (tc.want != tc.doc) {
+				t.Errorf("the report counts %d changes", report.Changed())
+			}
+			again, _, err := p.Domain(context.Background(), got, []byte(vmi), report)
+			if err != nil || string(again) != string(got) {
+				t.Errorf("a second application: %v (-first +second):\n%s", err, cmp.Diff(string(got), string(again)))
+			}
+		})
+	}
+}
+
+func positioned(rule bundle.DomainRule, position bundle.Position) bundle.DomainRule {
+	rule.Position = position
+	return rule
+}
+
+func TestAddReplaceMergeFails(t *testing.T) {
+	cases := map[string]struct {
+		rule      bundle.DomainRule
+		doc, want string
+	}{
+		"add, two twins":            {add("/domain/devices", `<disk><target dev="a"/></disk>`), devices(`<disk><target dev="a"/></disk><disk><target dev="a"/></disk>`), "2 siblings <disk> have the same target/@dev: it is not clear which one is meant"},
+		"add, two where one may be": {add("/domain/devices", `<tpm/>`), devices(`<tpm/><tpm/>`), "2 siblings <tpm> are there, of which libvirt allows one"},
+		"add, other alias":          {add("/domain/devices", `<disk><target dev="a"/><alias name="ua-b"/></disk>`), devices(`<disk><target dev="a"/><alias name="ua-a"/></disk>`), "a <disk> that agrees on target/@dev is there with another alias: it is another device"},
+		"add, loses a cell":         {add("/domain/cpu", `<numa><cell id="1"/></numa>`), `<domain><cpu><numa><cell id="0"/></numa></cpu></domain>`, "<numa> is there and holds <cell>, which the fragment lacks and would remove"},
+		"add, loses an argument":    {add("/domain", `<qemu:commandline><qemu:arg value="b"/></qemu:commandline>`), `<domain xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0"><qemu:commandline><qemu:arg value="a"/></qemu:commandline></domain>`, "<commandline> is there and holds <arg>"},
+		"add, loses deep below":     {add("/domain", `<features><hyperv><vapic/></hyperv></features>`), `<domain><features><hyperv><relaxed/></hyperv></features></domain>`, "<features> is there and holds <relaxed>"},
+		"add, a second sysinfo":     {add("/domain", `<sysinfo type="fwcfg"><entry name="a"/></sysinfo>`), `<domain><sysinfo type="smbios"/></domain>`, "a <sysinfo> is there already, and KubeVirt reads several below <domain> as one"},
+		"add, dropped key, late":    {keyed(add("//video/..", `<video><driver name="a"/></video>`), "driver/@name"), devices("<video/>"), "KubeVirt drops driver/@name between two calls of the hook"},
+		"add, late required":        {add("//os/..", "<sysinfo/>"), "<domain><os/></domain>", "<sysinfo> below <domain> needs @type"},
+		"add, late two of one":      {add("//os/..", "<title/><title/>"), "<domain><os/></domain>", "the fragment has two <title> that libvirt allows once per parent"},
+		"add to a text":             {add("//title/text()", "<a/>"), "<domain><title>x</title></domain>", "selects something else than an element: elements can be added to elements alone"},
+		"replace the root":          {replace("/domain", "<domain/>"), "<domain><os/></domain>", "the root element cannot be replaced: merge into it, or replace its children"},
+		"replace nothing":           {replace("//video", "<video/>"), devices(""), "//video selects nothing, at least one node is expected"},
+		"replace creates nothing":   {bundle.DomainRule{Op: bundle.OpReplace, Path: "/domain/os/@x", Value: ptr("1")}, "<domain><os/></domain>", "selects nothing"},
+		"replace a full element":    {bundle.DomainRule{Op: bundle.OpReplace, Path: "/domain/os", Value: ptr("1")}, "<domain><os><type/></os></domain>", "<os>: it has element children, so it cannot hold a text"},
+		"replace, One":              {bundle.DomainRule{Op: bundle.OpReplace, Path: "//video", XML: "<video/>", Expect: bundle.ExpectOne}, devices("<video/><video/>"), "selects 2 nodes, exactly one is expected"},
+		"merge into another":        {merge("//video/..", "<video/>"), devices("<video/>"), "//video/.. selects <devices>, and the xml is a <video>: merge takes a partial element of the same name"},
+		"merge into an attribute":   {merge("//video/@a", "<video/>"), devices(`<video a="1"/>`), "selects something else than an element"},
+		"merge, no such device":     {merge("", `<domain><devices><disk><target dev="b"/></disk></devices></domain>`), devices(`<disk><target dev="a"/></disk>`), "/domain/devices: there is no <disk> with the same target/@dev to merge with: merge invents no device, use add"},
+		"merge, no such single":     {merge("", `<domain><devices><tpm/></devices></domain>`), devices(""), "/domain/devices: there is no <tpm> to merge with: merge invents no device, use add"},
+		"merge, no keyless":         {merge("", `<domain><devices><video/></devices></domain>`), devices(""), "/domain/devices: there is no <video> to merge with"},
+		"merge, several keyless":    {merge("", `<domain><devices><video/></devices></domain>`), devices("<video/><video/>"), "/domain/devices: the xml has 1 <video> to merge with 2, and nothing tells them apart: use add with a key, or a path that selects the one"},
+		"merge, two twins":          {merge("", `<domain><cpu><feature name="a"/></cpu></domain>`), `<domain><cpu><feature name="a"/><feature name="a"/></cpu></domain>`, "/domain/cpu: 2 siblings <feature> have the same @name"},
+		"merge, other alias":        {merge("", `<domain><devices><disk><target dev="a"/><alias name="ua-b"/></disk></devices></domain>`), devices(`<disk><target dev="a"/><alias name="ua-a"/></disk>`), "is there with another alias"},
+		"merge, second sysinfo":     {merge("", `<domain><sysinfo type="fwcfg"/></domain>`), `<domain><sysinfo type="smbios"/></domain>`, "/domain: a <sysinfo> is there already, and KubeVirt reads several below <domain> as one"},
+		"merge text over elements":  {merge("", `<domain><os>x</os></domain>`), `<domain><os><type/></os></domain>`, "<os>: it has element children"},
+		"merge a foreign attribute": {merge("", `<domain xmlns:a="urn:a" a:b="1"/>`), `<domain/>`, "/domain: the attribute b is in a namespace: it can be changed, not added"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			out, _, err := compile(t, rules(tc.rule)).Domain(context.Background(), []byte(tc.doc), []byte(vmi), nil)
+			if err == nil || !strings.Contains(err.Error(), tc.want) || out != nil {
+				t.Fatalf("got %v\nwant an error with %s\n%s", err, tc.want, out)
+			}
+		})
+	}
+}
+
+// TestTemplates: values of variables are put in after the fragment was parsed.
+func TestTemplates(t *testing.T) {
+	b := func(rule bundle.DomainRule, value string) *bundle.Bundle {
+		b := rules(rule)
+		b.Patches[0].Variables = []bundle.Variable{{Name: "v", Expression: value}}
+		return b
+	}
+	fragment := `<disk type="$(v)"><target dev="vda"/><serial>$(v) $$(v)</serial></disk>`
+	for _, rule := range []bundle.DomainRule{add("/domain/devices", fragment), replace("//disk", fragment), merge("", "<domain><devices>"+fragment+"</devices></domain>")} {
+		p := compile(t, b(rule, `"\"/><x a='<&"`))
+		out, report, err := p.Domain(context.Background(), []byte(devices(`<disk><target dev="vda"/></disk>`)), []byte(vmi), nil)
+		if err != nil || strings.Contains(string(out), "<x") || !strings.Contains(string(out), ` type="&quot;/>&lt;x a='&lt;&amp;"`) && !strings.Contains(string(out), ` type="&quot;/&gt;&lt;x a='&lt;&amp;"`) || !strings.Contains(string(out), `&lt;&amp; $(v)</serial>`) {
+			t.Errorf("%s: %v\n%s", rule.Op, err, out)
+			continue
+		}
+		again, _, err := p.Domain(context.Background(), out, []byte(vmi), report)
+		if err != nil || string(again) != string(out) {
+			t.Errorf("%s: a second application: %v\n%s", rule.Op, err, cmp.Diff(string(out), string(again)))
+		}
+	}
+	for name, tc := range map[string]struct {
+		rule        bundle.DomainRule
+		value, want string
+	}{
+		"alias":      {add("/domain/devices", `<video><alias name="$(v)"/></video>`), "'net0'", `the alias "net0" of <video> must start with ua-`},
+		"alias, odd": {add("/domain/devices", `<video><alias name="$(v)"/></video>`), "'$(v)'", `the alias "$(v)" of <video> must start with ua-`},
+		"identities": {add("/domain/devices", `<disk><target dev="$(v)"/></disk><disk><target dev="a"/></disk>`), "'a'", "the fragment has two <disk> that agree on target/@dev"},
+		"null":       {replace("//video", `<video a="$(v)"/>`), "null", "xml: the attribute a of <video>: $(v): the variable is null"},
+		"control":    {merge("", `<domain><title>$(v)</title></domain>`), `"\u0001"`, "xml: the text of <title>: XML cannot hold"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, _, err := compile(t, b(tc.rule, tc.value)).Domain(context.Background(), []byte(devices("<video/>")), []byte(vmi), nil)
+			if err == nil || out != nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want an error with %s", err, tc.want)
+			}
+		})
+	}
+}
+
+// property is the rules of the property tests, each for the domains that it fits.
+var property = map[string]bundle.DomainRule{
+	"add disk":          add("/domain/devices", `<disk type="file"><source file="/x"/><target dev="vdz" bus="virtio"/><iotune><total_iops_sec>9</total_iops_sec></iotune><wwn>5000c50015ea71aa</wwn></disk>`),
+	"add videos":        add("/domain/devices", `<video><model type="virtio" heads="1" primary="yes"><resolution x="800" y="600"/></model></video><video><model type="virtio" heads="1" primary="no"/></video><video><model type="virtio" heads="1" primary="yes"><acceleration accel3d="no"/></model></video>`),
+	"add inputs":        add("/domain/devices", `<input type="passthrough" bus="virtio"><source evdev="/dev/input/event1"/></input><input type="passthrough" bus="virtio"><source evdev="/dev/input/event2"/></input>`),
+	"add hostdevs":      add("/domain/devices", `<hostdev mode="subsystem" type="usb"><source><vendor id="0x1"/><product id="0x2"/></source></hostdev><hostdev mode="subsystem" type="usb"><source><vendor id="0x3"/><product id="0x4"/></source></hostdev>`),
+	"add shmem":         add("/domain/devices", `<shmem name="x"><model type="ivshmem-plain"/><size unit="M">4</size></shmem><hub type="usb"/>`),
+	"add serial":        add("/domain/devices", `<serial type="null"><log file="/x" append="off"/><target type="isa-debug" port="7"><model name="isa-debugcon"/></target><address type="isa" iobase="0x402"/></serial>`),
+	"add sound":         add("/domain/devices", `<sound model="ich9"><codec type="micro"/><alias name="ua-s"/></sound>`),
+	"add interface":     add("/domain/devices", `<interface type="vhostuser"><source type="unix" path="/x" mode="client"/><model type="virtio"/><driver name="vhost" rx_queue_size="256"/><alias name="ua-z"/></interface>`),
+	"add memory":        add("/domain/devices", `<memory model="dimm" access="private"><target><size unit="KiB">524287</size><node>0</node></target></memory>`),
+	"add graphics":      add("/domain/devices", `<graphics type="dbus" p2p="yes"/>`),
+	"add channel":       add("/domain/devices", `<channel type="qemu-vdagent"><source><clipboard copypaste="yes"/></source><target type="virtio" name="com.redhat.spice.0"/></channel>`),
+	"add first":         positioned(add("/domain/devices", `<video><model type="none"/><driver iommu="on"/></video>`), bundle.PositionFirst),
+	"add after":         positioned(add("/domain/devices/disk", `<redirdev bus="usb" type="tcp"><source mode="connect" host="h" service="1"/></redirdev>`), bundle.PositionAfter),
+	"add key":           keyed(add("/domain/devices", `<redirdev bus="usb" type="unix"><source mode="bind" path="/x"/><boot order="3"/></redirdev>`), "source/@path"),
+	"add memtune":       add("/domain", `<memtune><hard_limit unit="G">9</hard_limit></memtune>`),
+	"add hyperv":        add("/domain/features", `<ioapic driver="qemu"/>`),
+	"add qemu":          add("/domain", `<qemu:commandline><qemu:arg value="-s"/><qemu:arg value="-S"/></qemu:commandline>`),
+	"add feature":       add("/domain/cpu", `<feature name="zz" policy="require"/><cache mode="passthrough"/>`),
+	"add pages":         add("/domain/memoryBacking/hugepages", `<page size="2" unit="M"/><page size="1" unit="G" nodeset="1"/>`),
+	"replace disk":      replace("/domain/devices/disk[1]", `<disk type="vhostuser" device="disk"><source type="unix" path="/x"><reconnect enabled="yes"/></source><target dev="vda" bus="virtio"/></disk>`),
+	"replace by videos": replace("/domain/devices/video", `<video><model type="virtio" heads="1" primary="yes"/></video><video><model type="virtio" heads="1" primary="no"><resolution x="1" y="2"/></model></video>`),
+	"replace by others": replace("/domain/devices/memballoon", `<memballoon model="none"/><shmem name="q"/>`),
+	"replace os":        replace("/domain/os/type", `<type arch="x86_64" machine="x">hvm</type>`),
+	"replace text":      {Op: bundle.OpReplace, Path: "/domain/devices/disk[1]/target/@dev", Value: ptr("vdq")},
+	"merge domain":      merge("", `<domain><cpu mode="custom" check="full"><model fallback="allow">x</model><cache mode="passthrough"/><feature name="zz" policy="require"/></cpu><clock offset="localtime"><timer name="rtc" tickpolicy="catchup"><catchup slew="1"/></timer></clock><features><kvm><hidden state="on"/><poll-control state="on"/></kvm></features><memoryBacking><source type="memfd"/><locked/></memoryBacking></domain>`),
+	"merge devices":     merge("/domain/devices", `<devices><memballoon autodeflate="on"><stats period="3"/></memballoon></devices>`),
+	"merge disks":       merge("/domain/devices/disk", `<disk><driver rotation_rate="1" cache="none"/><wwn>5000c50015ea71aa</wwn><iotune><read_iops_sec>3</read_iops_sec></iotune></disk>`),
+	"merge video":       merge("/domain/devices/video[1]", `<video><driver name="qemu"/><model primary="yes" heads="2"><resolution x="1" y="2"/></model></video>`),
+}
+
+// TestSecondCall holds every rule of property against every domain: applied to its own
+// result it changes nothing; applied to what KubeVirt and libvirt make of the result, it
+// restores it, and once more changes nothing.
+func TestSecondCall(t *testing.T) {
+	files, err := filepath.Glob("testdata/domains/*.xml")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%d domains: %v", len(files), err)
+	}
+	for name, rule := range property {
+		t.Run(name, func(t *testing.T) {
+			rule.Expect = bundle.ExpectAny
+			p := compile(t, rules(rule))
+			changed := 0
+			for _, f := range files {
+				src, err := os.ReadFile(f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				changed += secondCall(t, p, between(t, src, false))
+			}
+			if changed == 0 {
+				t.Error("the rule fits no domain")
+			}
+		})
+	}
+}
+
+func secondCall(t *testing.T, p *patch.Program, src []byte) (changed int) {
+	t.Helper()
+	call := func(doc []byte, first *patch.Report) ([]byte, *patch.Report) {
+		out, report, err := p.Domain(context.Background(), doc, []byte(vmi), first)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, doc)
+		}
+		return out, report
+	}
+	first, report := call(src, nil)
+	if again, _ := call(first, report); string(again) != string(first) {
+		t.Errorf("applied to its own result (-first +second):\n%s", cmp.Diff(string(first), string(again)))
+	}
+	repeated, _ := call(between(t, first, true), report)
+	if diff := cmp.Diff(canonical(t, first), canonical(t, repeated)); diff != "" {
+		t.Errorf("after KubeVirt and libvirt (-first +second):\n%s", diff)
+	}
+	if again, _ := call(repeated, report); string(again) != string(repeated) {
+		t.Errorf("a third call (-second +third):\n%s", cmp.Diff(string(repeated), string(again)))
+	}
+	return report.Changed()
+}
+
+// between makes of a document what the next call gets: KubeVirt drops what its structs have
+// no field for and, with assign, libvirt gives every device an address and an alias, of
+// which KubeVirt keeps what it knows.
+func between(t *testing.T, src []byte, assign bool) []byte {
+	t.Helper()
+	d, err := document.Parse(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lose(t, d, d.Element())
+	for _, e := range document.Elements(d.Element()) {
+		if e.Data != "devices" || !assign {
+			continue
+		}
+		for _, device := range document.Elements(e) {
+			for _, given := range []string{`<address type="given"/>`, `<alias name="given"/>`} {
+				f, err := document.ParseFragment(given)
+				if err != nil {
+					t.Fatal(err)
+				}
+				name := f.Elements()[0].Data
+				if schema.Of(device).Child("", name) == nil || slices.ContainsFunc(document.Elements(device), func(c *xmlquery.Node) bool { return c.Data == name }) {
+					continue
+				}
+				if _, err := d.Insert(f, f.Elements()[0], device, document.LastIn); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	return d.Bytes()
+}
+
+func lose(t *testing.T, d *document.Document, n *xmlquery.Node) {
+	t.Helper()
+	kept := schema.Of(n)
+	for i := len(n.Attr) - 1; i >= 0; i-- {
+		if a := &n.Attr[i]; !document.IsDeclaration(a) && !kept.Keeps(a.NamespaceURI, a.Name.Local) {
+			d.RemoveAttribute(n, i)
+		}
+	}
+	for _, c := range document.Elements(n) {
+		if kept.Child(c.NamespaceURI, c.Data) != nil {
+			lose(t, d, c)
+		} else if err := d.Remove(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// canonical writes a document without regard to the order of siblings and attributes, and
+// without what libvirt gives.
+func canonical(t *testing.T, src []byte) string {
+	t.Helper()
+	d, err := document.Parse(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return canonicalElement(d.Element(), "\n")
+}
+
+func canonicalElement(n *xmlquery.Node, indent string) string {
+	var parts []string
+	for _, a := range n.Attr {
+		if !document.IsDeclaration(&a) {
+			parts = append(parts, indent+" @"+a.Name.Local+"="+a.Value)
+		}
+	}
+	elements := document.Elements(n)
+	for _, c := range elements {
+		if given := c.SelectAttr("name") == "given" || c.SelectAttr("type") == "given"; !given {
+			parts = append(parts, canonicalElement(c, indent+" "))
+		}
+	}
+	if text := document.Text(n); len(elements) == 0 && strings.TrimSpace(text) != "" {
+		parts = append(parts, indent+" "+text)
+	}
+	slices.Sort(parts)
+	return indent + n.Data + strings.Join(parts, "")
+}

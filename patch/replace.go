@@ -1,0 +1,172 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package patch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/antchfx/xmlquery"
+
+	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/patch/schema"
+)
+
+// applyReplace puts the fragment in place of every selected element, or the text into every
+// selected node. It creates nothing.
+func applyReplace(r *domainRule, call *domainCall) (effect, error) {
+	if r.fragment == nil {
+		return r.replaceTexts(call)
+	}
+	fragment, err := r.expanded(call)
+	if err != nil {
+		return effect{}, err
+	}
+	nodes, done, unexpected, err := r.places(call)
+	if err != nil {
+		return done, err
+	}
+	for _, n := range nodes {
+		if n.IsAttribute() || n.Node.Type != xmlquery.ElementNode {
+			return done, fmt.Errorf("%s selects something else than an element: elements can take the place of elements alone", r.Path)
+		}
+		if !call.doc.Live(n.Node) { // it went with an element around it
+			continue
+		}
+		p := &replacer{merger: merger{call: call, fragment: fragment, completes: true}, old: n.Node}
+		if err := p.replace(); err != nil {
+			return done, err
+		}
+		if p.changed {
+			done.changed++
+		}
+	}
+	return done, unexpected
+}
+
+// replaceTexts makes every selected node hold the text of the rule.
+func (r *domainRule) replaceTexts(call *domainCall) (effect, error) {
+	nodes, done, unexpected, err := r.places(call)
+	if err != nil {
+		return done, err
+	}
+	targets := make([]target, len(nodes))
+	for i, n := range nodes {
+		targets[i] = target{Node: n}
+	}
+	if err := r.setTexts(call, targets, &done); err != nil {
+		return done, err
+	}
+	return done, unexpected
+}
+
+// replacer puts the fragment in place of one element.
+type replacer struct {
+	merger
+	old *xmlquery.Node
+}
+
+func (p *replacer) replace() error {
+	if p.old.Parent.Type == xmlquery.DocumentNode {
+		return errors.New("the root element cannot be replaced: merge into it, or replace its children")
+	}
+	if settled, err := p.settled(); settled || err != nil {
+		return err
+	}
+	elements := p.fragment.Elements()
+	last, err := p.call.doc.Replace(p.old, p.fragment, elements[0], func(*xmlquery.Node) bool { return false })
+	for _, e := range elements[1:] {
+		if err == nil {
+			last, err = p.call.doc.Insert(p.fragment, e, last, document.After)
+		}
+	}
+	p.changed = true
+	return err
+}
+
+// settled says whether the element is a part of the fragment already, its address and alias
+// aside. What KubeVirt dropped of the fragment since the first call is put back.
+func (p *replacer) settled() (bool, error) {
+	siblings := document.Elements(p.old.Parent)
+	if p.neighbours(siblings, equal) != nil {
+		return true, nil
+	}
+	if !p.call.repeat {
+		return false, context.Cause(p.call.ctx)
+	}
+	if run := p.neighbours(siblings, p.search().keeps); run != nil {
+		return true, p.completeAll(run, p.fragment.Elements())
+	}
+	if isDevices(p.old.Parent) {
+		return p.settleScattered(siblings)
+	}
+	return false, context.Cause(p.call.ctx)
+}
+
+// neighbours are the siblings, the old element among them, that are the fragment as same
+// compares; nil where they are something else.
+func (p *replacer) neighbours(siblings []*xmlquery.Node, same comparison) []*xmlquery.Node {
+	elements := p.fragment.Elements()
+	at := slices.Index(siblings, p.old)
+	first := max(0, at-len(elements)+1)
+	window := siblings[first:min(len(siblings), at+len(elements))]
+	start := p.search().standing(window, elements, same)
+	if start < 0 {
+		return nil
+	}
+	return window[start : start+len(elements)]
+}
+
+// settleScattered finds the fragment among devices, which KubeVirt writes in an order of its
+// own: the old element as one of them, the others anywhere. What it dropped is put back.
+func (p *replacer) settleScattered(siblings []*xmlquery.Node) (bool, error) {
+	others := slices.DeleteFunc(siblings, func(n *xmlquery.Node) bool { return n == p.old })
+	elements := p.fragment.Elements()
+	for i, e := range elements {
+		if err := context.Cause(p.call.ctx); err != nil {
+			return false, err
+		}
+		if !p.search().keeps(p.old, e) {
+			continue
+		}
+		rest := slices.Delete(slices.Clone(elements), i, i+1)
+		found := p.search().find(p.old.Parent, rest, others, true)
+		if p.isWhole(rest, found) {
+			return true, p.putBack(e, rest, found)
+		}
+	}
+	return false, context.Cause(p.call.ctx)
+}
+
+// isWhole says whether nothing is missing but what KubeVirt drops.
+func (p *replacer) isWhole(rest []*xmlquery.Node, found *matching) bool {
+	kept := schema.Of(p.old.Parent)
+	for i, e := range rest {
+		if found.partner(i) == nil && kept.Child(e.NamespaceURI, e.Data) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// putBack completes the old element, which e is, and the others that were found, and
+// inserts those that were not.
+func (p *replacer) putBack(e *xmlquery.Node, rest []*xmlquery.Node, found *matching) error {
+	err := p.complete(p.old, e)
+	last := p.old
+	for i, e := range rest {
+		switch n := found.partner(i); {
+		case err != nil:
+			return err
+		case n != nil:
+			err = p.complete(n, e)
+		default:
+			last, err = p.call.doc.Insert(p.fragment, e, last, document.After)
+			p.changed = true
+		}
+	}
+	return err
+}
