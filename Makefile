@@ -58,9 +58,11 @@ bench: ## The engine beside its peers; size, memory and start of the shim
 	go test -run '^$$' -bench Shim -benchtime 1x ./shim
 
 .PHONY: generate
-generate: ## Generate deep copies, the CRD, the protocol stubs and the table of KubeVirt's schema
+generate: ## Generate deep copies, the CRDs, the protocol stubs and the table of KubeVirt's schema
 	$(TOOL) controller-gen object:headerFile=hack/tools/boilerplate.go.txt paths=./api/... paths=./controllers/kubevirt/...
 	$(TOOL) controller-gen crd:headerFile=hack/tools/boilerplate.yaml.txt paths=./api/... output:crd:dir=config/crd
+	@# No cluster may accept what no operator enforces yet: the CRDs of these kinds serve tests alone.
+	mv config/crd/domainpatch.kubevirt.io_{clusterdomainpatches,domainpatchpolicies}.yaml api/v1alpha1/testdata/crd/
 	$(BUF) generate shim/proto --template shim/proto/buf.gen.yaml
 	cd test/kubevirt && go run ./cmd/schema ../../patch/schema/table.go
 

@@ -25,8 +25,8 @@ import (
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 )
 
-// TestCRD asks a real API server: it installs the generated CRD, which also proves
-// that its rules compile and fit the server's cost budgets, and has it judge objects.
+// TestCRD asks a real API server: it installs the generated CRDs, which also proves
+// that their rules compile and fit the server's cost budgets, and has it judge objects.
 func TestCRD(t *testing.T) {
 	config := startAPIServer(t)
 	c := newClient(t, config)
@@ -36,6 +36,8 @@ func TestCRD(t *testing.T) {
 	t.Run("Defaults", func(t *testing.T) { testDefaults(t, c) })
 	t.Run("KeepsNull", func(t *testing.T) { testKeepsNull(t, c) })
 	t.Run("Status", func(t *testing.T) { testStatus(t, c, config) })
+	t.Run("ClusterKinds", func(t *testing.T) { testClusterKinds(t, c) })
+	t.Run("SharedPVC", func(t *testing.T) { testSharedPVC(t, c) })
 }
 
 func startAPIServer(t *testing.T) *rest.Config {
@@ -47,7 +49,7 @@ func startAPIServer(t *testing.T) *rest.Config {
 		ControlPlaneStartTimeout: 2 * time.Minute,
 		ControlPlaneStopTimeout:  time.Minute,
 		CRDInstallOptions: envtest.CRDInstallOptions{
-			Paths:              []string{"../../config/crd/domainpatch.kubevirt.io_domainpatches.yaml"},
+			Paths:              []string{"../../config/crd/domainpatch.kubevirt.io_domainpatches.yaml", "testdata/crd"},
 			ErrorIfPathMissing: true,
 			MaxTime:            time.Minute,
 		},
@@ -82,12 +84,19 @@ func newClient(t *testing.T, config *rest.Config) client.Client {
 // express arrives, too.
 func create(t *testing.T, c client.Client, name, spec string) error {
 	t.Helper()
+	return createKind(t, c, "DomainPatch", name, spec)
+}
+
+func createKind(t *testing.T, c client.Client, kind, name, spec string) error {
+	t.Helper()
 	object := &unstructured.Unstructured{}
 	if err := yaml.UnmarshalStrict([]byte(spec), &object.Object); err != nil {
 		t.Fatal(err)
 	}
-	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DomainPatch"))
-	object.SetNamespace("default")
+	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	if kind == "DomainPatch" {
+		object.SetNamespace("default")
+	}
 	object.SetName(name)
 	return c.Create(t.Context(), object, client.DryRunAll)
 }

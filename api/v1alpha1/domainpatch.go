@@ -60,15 +60,15 @@ type DomainPatchList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.domain) || !has(self.cloudInit) || self.cloudInit.all(r, !has(r.name) || !self.domain.exists(s, has(s.name) && s.name == r.name))",message="rule names must be unique in the patch, domain and cloudInit rules together",fieldPath=".cloudInit"
 type DomainPatchSpec struct {
 	// selector picks, by the labels of the VM template, the VMIs that get this patch
-	// without referring to it. An empty selector picks all of the namespace; an absent
-	// one picks none: the patch then applies by reference only. It binds VMIs that are
-	// created after it.
+	// without referring to it. An empty selector picks all of the namespace (of a
+	// ClusterDomainPatch: of its namespaces); an absent one picks none: the patch then
+	// applies by reference only. It binds VMIs that are created after it.
 	//
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 
-	// order places this patch among the namespaced patches of a VM: ascending, and by
-	// name where it is equal. Every ClusterDomainPatch runs after all namespaced patches.
+	// order places this patch among the patches of its kind that a VM gets: ascending, and
+	// by name where it is equal. Every ClusterDomainPatch runs after all DomainPatches.
 	//
 	// +optional
 	Order int32 `json:"order,omitempty"`
@@ -170,7 +170,8 @@ type Variable struct {
 }
 
 // DomainPatchStatus is what the controller found. The counts are of VMIs in the
-// patch's namespace and are written at most every ten seconds.
+// patch's namespace, or in those that a ClusterDomainPatch selects, and are written at
+// most every ten seconds.
 type DomainPatchStatus struct {
 	// observedGeneration is the generation of the spec that the status speaks of.
 	//

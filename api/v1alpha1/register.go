@@ -20,6 +20,8 @@ var GroupVersion = schema.GroupVersion{Group: Group, Version: "v1alpha1"}
 func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypes(GroupVersion,
 		&DomainPatch{}, &DomainPatchList{},
+		&ClusterDomainPatch{}, &ClusterDomainPatchList{},
+		&DomainPatchPolicy{}, &DomainPatchPolicyList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
