@@ -26,6 +26,10 @@ const (
 	MaxPatches = 64
 	// MaxRules is how many rules one patch may hold, domain and cloud-init rules together.
 	MaxRules = 64
+	// MaxPolicies is how many policies may hold for one VM, and MaxAllowed how many paths one of
+	// them may allow.
+	MaxPolicies = 64
+	MaxAllowed  = 256
 	// MaxPatchExpressionBytes and MaxExpressionBytes are how long the CEL expressions of one
 	// patch and of a bundle may be together: compiled they take some 30 times as much memory.
 	MaxPatchExpressionBytes = 32 << 10
@@ -36,12 +40,28 @@ const (
 type Bundle struct {
 	FormatVersion int     `json:"formatVersion"`
 	Patches       []Patch `json:"patches"`
+	// Policies limit the patches of kind DomainPatch: where there is any, these patches may
+	// change what one of the policies allows, and nothing else. They stand in the order of
+	// their names, and in bundles with such a patch alone: other bundles have no use for them.
+	Policies []Policy `json:"policies,omitempty"`
 }
 
-// Kinds of patches.
+// Policy is one DomainPatchPolicy as far as the engine is concerned: its reasons are for
+// those who read the policy.
+type Policy struct {
+	Name string `json:"name"`
+	// Allow are the paths of what patches may change; none allows nothing.
+	Allow []string `json:"allow,omitempty"`
+}
+
+// ID names the policy for a person: "DomainPatchPolicy default".
+func (p *Policy) ID() string { return KindDomainPatchPolicy + " " + p.Name }
+
+// Kinds of patches and policies.
 const (
 	KindDomainPatch        = "DomainPatch"
 	KindClusterDomainPatch = "ClusterDomainPatch"
+	KindDomainPatchPolicy  = "DomainPatchPolicy"
 )
 
 // FailurePolicy says what becomes of the VM when a patch fails.
@@ -54,7 +74,7 @@ const (
 	Ignore FailurePolicy = "Ignore"
 )
 
-// Patch is one DomainPatch as far as the engine is concerned.
+// Patch is one DomainPatch or ClusterDomainPatch as far as the engine is concerned.
 type Patch struct {
 	Kind            string           `json:"kind"`
 	Namespace       string           `json:"namespace,omitempty"`

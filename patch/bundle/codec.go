@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // ErrFormatVersion says that a bundle was written by a newer or unknown version of this package.
@@ -105,6 +106,30 @@ func check(b *Bundle) error {
 	}
 	if expressions > MaxExpressionBytes {
 		return fmt.Errorf("the expressions of the bundle have %d bytes together, over the limit of %d: use fewer or shorter ones", expressions, MaxExpressionBytes)
+	}
+	return checkPolicies(b)
+}
+
+// checkPolicies also keeps equal content from having two encodings: in another order, or
+// with policies that no patch of the bundle has a use for.
+func checkPolicies(b *Bundle) error {
+	if len(b.Policies) == 0 {
+		return nil
+	}
+	if len(b.Policies) > MaxPolicies {
+		return fmt.Errorf("the bundle has %d policies, over the limit of %d per VM: merge some of them", len(b.Policies), MaxPolicies)
+	}
+	if !slices.ContainsFunc(b.Patches, func(p Patch) bool { return p.Kind == KindDomainPatch }) {
+		return errors.New("the bundle has policies, but no DomainPatch that they could limit")
+	}
+	for i := range b.Policies {
+		p := &b.Policies[i]
+		if i > 0 && b.Policies[i-1].Name >= p.Name {
+			return fmt.Errorf("policies[%d]: %q does not stand behind %q: policies are in the order of their names, each once", i, p.Name, b.Policies[i-1].Name)
+		}
+		if n := len(p.Allow); n > MaxAllowed {
+			return fmt.Errorf("%s: spec.allow has %d paths, over the limit of %d per policy: split the policy", p.ID(), n, MaxAllowed)
+		}
 	}
 	return nil
 }
