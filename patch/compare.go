@@ -28,7 +28,7 @@ func compareResults(first *document.Document, next *domainCall, marker string) e
 	if a.hash(x) == b.hash(y) {
 		return nil
 	}
-	return difference(a, b, x, y, "/domain")
+	return unlike(a, b, x, y, "/domain")
 }
 
 // reading reads the elements of one of the documents for the comparison.
@@ -156,8 +156,8 @@ func (r *reading) text(e element) string {
 	return text
 }
 
-// difference names the first place in which two elements differ, at a path that both have.
-func difference(first, next *reading, a, b element, path string) error {
+// unlike names the first place in which two elements differ, at a path that both have.
+func unlike(first, next *reading, a, b element, path string) error {
 	if name, differs := differingAttribute(first, next, a, b); differs {
 		return notSurviving(path+"/@"+name, "is not what it was")
 	}
@@ -171,7 +171,7 @@ func difference(first, next *reading, a, b element, path string) error {
 			return notSurviving(path+step(l), "is lost")
 		}
 		if count(lost, l) == count(more, l) {
-			return difference(first, next, l, more[i], path+step(l))
+			return unlike(first, next, l, more[i], path+step(l))
 		}
 	}
 	if len(more) > 0 {

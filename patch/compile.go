@@ -16,6 +16,7 @@ import (
 type Program struct {
 	patches   []compiled
 	evaluates bool // some patch has an expression
+	policies  policies
 }
 
 // compiled is one compiled patch.
@@ -37,7 +38,7 @@ type variable struct {
 	pattern *regexp.Regexp // nil for none
 }
 
-// Compile checks the patches of a bundle and makes them executable. The error joins
+// Compile checks the patches and policies of a bundle and makes them executable. The error joins
 // everything that is wrong; Errors takes it apart.
 func Compile(b *bundle.Bundle) (*Program, error) {
 	if len(b.Patches) > bundle.MaxPatches {
@@ -52,6 +53,9 @@ func Compile(b *bundle.Bundle) (*Program, error) {
 		c.compile()
 		errs = append(errs, c.errs...)
 	}
+	var err error
+	p.policies, err = compilePolicies(b)
+	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}

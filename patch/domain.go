@@ -91,7 +91,7 @@ func (r *domainRun) apply(p *Program) (*domainCall, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	call := &domainCall{input: *r.input, doc: doc, repeat: r.first != nil}
+	call := p.newCall(r.input, doc, r.first != nil)
 	report, err := p.applyDomain(call, r.first, r.ignored)
 	return call, report, err
 }
@@ -102,6 +102,13 @@ type domainCall struct {
 	doc    *document.Document
 	budget *selector.Budget // the current rule's
 	repeat bool
+
+	policies *policies
+	known    governedState
+}
+
+func (p *Program) newCall(in *input, doc *document.Document, repeat bool) *domainCall {
+	return &domainCall{input: *in, doc: doc, repeat: repeat, policies: &p.policies}
 }
 
 // applyDomain applies all patches in their order, but those that are ignored. It ends with the
@@ -117,7 +124,7 @@ func (p *Program) applyDomain(call *domainCall, first *Report, ignored map[int]P
 		if first != nil && i < len(first.Patches) {
 			before = &first.Patches[i]
 		}
-		done, err := p.patches[i].tryDomain(call, before)
+		done, err := p.patches[i].tryGoverned(call, before)
 		if err != nil {
 			p.patches[i].fail(&done, err)
 		}

@@ -49,7 +49,7 @@ func (p *Program) applyNext(call *domainCall, marker string, first *Report) (*do
 	if err != nil {
 		return nil, err
 	}
-	next := &domainCall{input: call.input, doc: doc, repeat: true}
+	next := p.newCall(&call.input, doc, true)
 	_, err = p.applyDomain(next, first, nil)
 	return next, err
 }

@@ -20,6 +20,7 @@ type Document struct {
 	slab    []xmlquery.Node
 	parsed  int // records of the source's nodes; those of inserted nodes follow
 	grown   int // bytes that edits added
+	edits   int
 }
 
 // record is what a node remembers of its source. Node.LineNumber is its index.
@@ -94,6 +95,9 @@ func (d *Document) OriginalAttribute(n *xmlquery.Node, i int) bool {
 
 // Touched says whether any edit was made.
 func (d *Document) Touched() bool { return d.record(d.root).touched }
+
+// Edits counts the edits so far: where it did not change, neither did the document.
+func (d *Document) Edits() int { return d.edits }
 
 // Bytes writes the document: the source where nothing was edited, the edits elsewhere.
 func (d *Document) Bytes() []byte {

@@ -31,6 +31,7 @@ func (d *Document) admit(text string) error {
 
 // touch marks a node and everything above it, so that the writer looks into them.
 func (d *Document) touch(n *xmlquery.Node) {
+	d.edits++
 	for ; n != nil; n = n.Parent {
 		r := d.record(n)
 		if r.touched {
