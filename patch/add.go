@@ -152,7 +152,7 @@ func (a *adder) settled(id identified) (bool, error) {
 		}
 		return true, a.complete(id.twin, id.element)
 	}
-	if err := id.checkAlias(); err != nil {
+	if err := id.checkSameDevice(); err != nil {
 		return false, err
 	}
 	if lost := missingBelow(id.twin, id.element); lost != "" && !isDevices(a.parent) {

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/antchfx/xmlquery"
 
@@ -189,8 +188,11 @@ func checkAliases(elements []*xmlquery.Node, later func(alias string) bool) erro
 	for _, e := range elements {
 		for _, c := range document.Elements(e) {
 			i := document.Attribute(c, "", "name")
-			if c.Data == "alias" && c.NamespaceURI == "" && i >= 0 && !strings.HasPrefix(c.Attr[i].Value, "ua-") && !later(c.Attr[i].Value) {
-				return fmt.Errorf("the alias %q of <%s> must start with ua-: libvirt drops others", c.Attr[i].Value, e.Data)
+			if i < 0 || later(c.Attr[i].Value) {
+				continue
+			}
+			if err := checkAlias(c, "name", c.Attr[i].Value); err != nil {
+				return fmt.Errorf("<%s>: %w", e.Data, err)
 			}
 		}
 		if err := checkAliases(document.Elements(e), later); err != nil {

@@ -339,8 +339,8 @@ func (id *identified) findTwin(siblings []*xmlquery.Node) (*xmlquery.Node, error
 	return twin, nil
 }
 
-// checkAlias refuses a twin with another alias, which is another device.
-func (id *identified) checkAlias() error {
+// checkSameDevice refuses a twin with another alias, which is another device.
+func (id *identified) checkSameDevice() error {
 	alias := childKey("alias", "name")
 	was, there := alias.value(id.twin)
 	is, given := alias.value(id.element)

@@ -170,7 +170,7 @@ func (m *merger) pair(n *xmlquery.Node, children []*xmlquery.Node) ([]identified
 			continue
 		}
 		if id.twin, err = id.findTwin(there); err == nil && id.twin != nil && !m.call.repeat {
-			err = id.checkAlias()
+			err = id.checkSameDevice()
 		}
 		errs = append(errs, err)
 	}

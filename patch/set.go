@@ -58,7 +58,7 @@ func (r *domainRule) setTexts(call *domainCall, targets []target, done *effect) 
 		done.skipped = "the expression gives null"
 	}
 	for i, t := range targets {
-		if texts[i] == nil {
+		if texts[i] == nil || !call.doc.Live(t.Node.Node) { // a text may have gone with another target
 			continue
 		}
 		changed, err := t.apply(call, *texts[i])
