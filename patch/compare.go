@@ -28,7 +28,7 @@ func compareResults(first *document.Document, next *domainCall, marker string) e
 	if a.hash(x) == b.hash(y) {
 		return nil
 	}
-	return unlike(a, b, x, y, "/domain")
+	return unlike(a, b, x, y)
 }
 
 // reading reads the elements of one of the documents for the comparison.
@@ -156,33 +156,37 @@ func (r *reading) text(e element) string {
 	return text
 }
 
-// unlike names the first place in which two elements differ, at a path that both have.
-func unlike(first, next *reading, a, b element, path string) error {
+// unlike names the first place in which two elements differ.
+func unlike(first, next *reading, a, b element) error {
 	if name, differs := differingAttribute(first, next, a, b); differs {
-		return notSurviving(path+"/@"+name, "is not what it was")
+		return notSurviving(document.Location(a.node, name), "is not what it was")
 	}
 	if first.text(a) != next.text(b) {
-		return notSurviving(path, "does not hold the text that it held")
+		return notSurviving(document.Location(a.node, ""), "does not hold the text that it held")
 	}
 	lost, more := unpaired(first, next, a, b)
 	for _, l := range lost {
-		i := slices.IndexFunc(more, func(m element) bool { return m.node.Data == l.node.Data && m.node.NamespaceURI == l.node.NamespaceURI })
+		i := slices.IndexFunc(more, func(m element) bool { return sameName(m, l) })
 		if i < 0 || count(lost, l) > count(more, l) {
-			return notSurviving(path+step(l), "is lost")
+			return notSurviving(document.Location(l.node, ""), "is lost")
 		}
 		if count(lost, l) == count(more, l) {
-			return unlike(first, next, l, more[i], path+step(l))
+			return unlike(first, next, l, more[i])
 		}
 	}
 	if len(more) > 0 {
-		return notSurviving(path+step(more[0]), "is there once more")
+		return notSurviving(document.Location(more[0].node, ""), "is there once more")
 	}
-	return notSurviving(path, "holds its elements in another order")
+	return notSurviving(document.Location(a.node, ""), "holds its elements in another order")
 }
 
 func notSurviving(place, what string) error {
 	return fmt.Errorf("the rule does not survive KubeVirt's second pass: %s %s then. KubeVirt drops what its types have no field for and adds addresses, aliases "+
 		"and devices, before it calls the hook again: select by what stays, and add with a key that stays", place, what)
+}
+
+func sameName(a, b element) bool {
+	return a.node.Data == b.node.Data && a.node.NamespaceURI == b.node.NamespaceURI
 }
 
 // differingAttribute names an attribute that only one of the elements has, or with another value.
@@ -225,25 +229,9 @@ func unpaired(first, next *reading, a, b element) (lost, more []element) {
 func count(all []element, like element) int {
 	n := 0
 	for _, e := range all {
-		if e.node.Data == like.node.Data && e.node.NamespaceURI == like.node.NamespaceURI {
+		if sameName(e, like) {
 			n++
 		}
 	}
 	return n
-}
-
-// step is an element's part of a path, with its number where it has siblings of its name.
-func step(e element) string {
-	position, all := 0, 0
-	for n := e.node.Parent.FirstChild; n != nil; n = n.NextSibling {
-		if n.Type == xmlquery.ElementNode && n.Data == e.node.Data && n.NamespaceURI == e.node.NamespaceURI {
-			if all++; n == e.node {
-				position = all
-			}
-		}
-	}
-	if all == 1 {
-		return "/" + tableName(e.node)
-	}
-	return fmt.Sprintf("/%s[%d]", tableName(e.node), position)
 }

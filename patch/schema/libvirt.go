@@ -37,7 +37,7 @@ func (w *writer) libvirt(group []*xmlquery.Node) {
 		return
 	}
 	switch {
-	case len(w.open) == 2:
+	case len(w.open) == 2 && len(group) > 0:
 		w.ownDevices(group)
 	case len(w.open) == 3 && w.open[2] != "emulator":
 		w.given++
@@ -59,7 +59,7 @@ func (w *writer) give(hasAlias, hasAddress bool, suffix string) {
 // (qemuDomainDefAddDefaultDevices in libvirt's qemu_domain.c and the implicit PS/2 inputs), and
 // one of the PCIe root ports that it or KubeVirt adds.
 func (w *writer) ownDevices(devices []*xmlquery.Node) {
-	arch, machine := machineOf(w.doc.Element())
+	arch, machine := machineOf(devices[0].Parent)
 	var all []string
 	if arch == "x86_64" {
 		all = append(all, `input type="mouse" bus="ps2"`, `input type="keyboard" bus="ps2"`)

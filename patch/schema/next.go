@@ -23,22 +23,27 @@ import (
 //   - unless marker is empty, libvirt has given every device an address and an alias and has
 //     added devices of its own, all of which IsGiven and IsLibvirts recognise by the marker.
 //
-// What was there when the document was parsed is not lost, though KubeVirt would lose it: it
-// is another sidecar's, which puts it there again. The exceptions are comments, and
-// what is in libvirt's QEMU namespace: KubeVirt writes that itself and then loses it.
-// The hidden placeholder interfaces are gone.
+// What stays where KubeVirt would lose it is what others has: another sidecar put it there
+// before this one was called, and will again. The exceptions are comments, and what is in
+// libvirt's QEMU namespace: KubeVirt writes that itself and then loses it. The
+// hidden placeholder interfaces are gone.
 //
 // It fails where KubeVirt would: on a text that should be a number and is none.
-func Next(doc *document.Document, marker string) ([]byte, error) {
-	w := &writer{doc: doc, marker: marker}
-	root := doc.Element()
-	w.element(Domain(), &Child{Name: root.Data}, "", []*xmlquery.Node{root})
+func Next(domain *xmlquery.Node, others Others, marker string) ([]byte, error) {
+	w := &writer{others: others, marker: marker}
+	w.element(Domain(), &Child{Name: domain.Data}, "", []*xmlquery.Node{domain})
 	return w.out, w.err
+}
+
+// Others knows what of a domain was there before the patches. A document.Document does.
+type Others interface {
+	Original(*xmlquery.Node) bool
+	OriginalAttribute(n *xmlquery.Node, attribute int) bool
 }
 
 // writer writes the next call's domain.
 type writer struct {
-	doc    *document.Document
+	others Others
 	marker string
 	out    []byte
 	open   []string // the names of the open elements
@@ -49,24 +54,17 @@ type writer struct {
 // element writes a group of elements as the one that KubeVirt reads them into. Outer is the
 // namespace of the element around it.
 func (w *writer) element(e *Element, c *Child, outer string, group []*xmlquery.Node) {
-	start := len(w.out)
 	w.open = append(w.open, c.Name)
 	w.out = append(append(w.out, '<'), c.Name...)
-	bare := len(w.out)
 	if c.Namespace != outer {
 		w.attribute("xmlns", c.Namespace)
 	}
 	w.attributes(e, group)
 	w.out = append(w.out, '>')
-	inner := len(w.out)
 	w.text(e, group)
 	w.children(e, c.Namespace, group)
-	if inner == bare+1 && inner == len(w.out) && c.Presence == Filled {
-		w.out = w.out[:start]
-	} else {
-		w.libvirt(group)
-		w.out = append(append(append(w.out, "</"...), c.Name...), '>')
-	}
+	w.libvirt(group)
+	w.out = append(append(append(w.out, "</"...), c.Name...), '>')
 	w.open = w.open[:len(w.open)-1]
 }
 
@@ -86,7 +84,7 @@ func (w *writer) attributes(e *Element, group []*xmlquery.Node) {
 		for i := range n.Attr {
 			a := &n.Attr[i]
 			isDefault := document.IsDeclaration(a) && a.Name.Space == ""
-			if isDefault || e.Keeps(a.NamespaceURI, a.Name.Local) || !w.doc.OriginalAttribute(n, i) ||
+			if isDefault || e.Keeps(a.NamespaceURI, a.Name.Local) || !w.others.OriginalAttribute(n, i) ||
 				slices.ContainsFunc(group[:g], func(o *xmlquery.Node) bool { return document.Attribute(o, a.NamespaceURI, a.Name.Local) >= 0 }) {
 				continue
 			}
@@ -156,7 +154,7 @@ func (w *writer) children(e *Element, namespace string, group []*xmlquery.Node) 
 // child writes a group of elements, unless KubeVirt leaves it out for its empty text.
 func (w *writer) child(c *Child, namespace string, group []*xmlquery.Node) {
 	e := c.Element()
-	if c.Presence == Filled && e.text != None {
+	if c.Presence == Filled {
 		written, _ := e.text.Written(ownText(group[len(group)-1]))
 		if written == e.text.Zero() {
 			return
@@ -184,7 +182,7 @@ func IsKubeVirtsLoss(n *xmlquery.Node) bool {
 	return n.NamespaceURI == document.QEMUNamespace && n.Parent != nil && n.Parent.Parent != nil && n.Parent.Parent.Type == xmlquery.DocumentNode
 }
 
-func (w *writer) inserted(n *xmlquery.Node) bool { return !w.doc.Original(n) }
+func (w *writer) inserted(n *xmlquery.Node) bool { return !w.others.Original(n) }
 
 // verbatim writes what another sidecar made.
 func (w *writer) verbatim(n *xmlquery.Node) {
@@ -194,7 +192,7 @@ func (w *writer) verbatim(n *xmlquery.Node) {
 	name := qualified(n.Prefix, n.Data)
 	w.out = append(append(w.out, '<'), name...)
 	for i := range n.Attr {
-		if a := &n.Attr[i]; w.doc.OriginalAttribute(n, i) {
+		if a := &n.Attr[i]; w.others.OriginalAttribute(n, i) {
 			w.attribute(qualified(a.Name.Space, a.Name.Local), a.Value)
 		}
 	}

@@ -45,8 +45,7 @@ const (
 	Kept Presence = iota
 	// Always means that it is written even where it was not there, empty or zero.
 	Always
-	// Filled means that it is written where it was read and is neither empty, zero nor
-	// false. An element without a text is filled by any child that KubeVirt keeps.
+	// Filled means that it is written where it was read and is neither empty, zero nor false.
 	Filled
 )
 

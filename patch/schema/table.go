@@ -182,10 +182,10 @@ var elements = [...]Element{
 			{"type", String, Always},
 		},
 		children: []Child{
-			{"", "system", Filled, false, 25},
-			{"", "bios", Filled, false, 26},
-			{"", "baseBoard", Filled, false, 27},
-			{"", "chassis", Filled, false, 28},
+			{"", "system", Always, false, 25},
+			{"", "bios", Always, false, 26},
+			{"", "baseBoard", Always, false, 27},
+			{"", "chassis", Always, false, 28},
 		},
 	},
 	24: { // api.Entry

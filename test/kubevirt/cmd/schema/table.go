@@ -48,7 +48,8 @@ func newTable() *table { return &table{index: map[key]int{}} }
 // custom are the types that (un)marshal themselves, with what stands for them in the table:
 // look at their methods before adding one.
 var custom = map[reflect.Type]reflect.Type{
-	// Takes ua- off the name and puts it back.
+	// Takes ua- off the name and puts it back. A second one replaces the first, which is the
+	// same as to merge it where it has a name.
 	reflect.TypeFor[api.Alias](): reflect.TypeFor[struct {
 		Name string `xml:"name,attr"`
 	}](),
@@ -160,15 +161,15 @@ func (t *table) field(r *row, f *reflect.StructField, tag, namespace string) err
 // child adds the element of a field. A path a>b makes elements a that have no type.
 func (t *table) child(r *row, kind reflect.Type, path []string, namespace string, omitempty bool) error {
 	if len(path) > 1 {
-		if kind.Kind() != reflect.Slice {
-			return fmt.Errorf("a path to something else than a slice is new to this program")
+		if kind.Kind() != reflect.Slice || omitempty {
+			return fmt.Errorf("a path to something else than a slice, or one that may be left out, is new to this program")
 		}
 		inner := row{title: r.title + " " + path[0]}
 		if err := t.child(&inner, kind, path[1:], namespace, omitempty); err != nil {
 			return err
 		}
 		t.rows = append(t.rows, inner)
-		r.children = append(r.children, child{namespace, path[0], "Filled", false, len(t.rows) - 1})
+		r.children = append(r.children, child{namespace, path[0], "Always", false, len(t.rows) - 1})
 		return nil
 	}
 	c := child{namespace: namespace, name: path[0], presence: "Always"}
