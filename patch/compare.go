@@ -25,10 +25,29 @@ func compareResults(first *document.Document, next *domainCall, marker string) e
 	a := &reading{seed: seed, marker: marker, losing: first}
 	b := &reading{seed: seed, marker: marker}
 	x, y := a.root(first), b.root(next.doc)
-	if a.hash(x) == b.hash(y) {
-		return nil
+	if a.hash(x) != b.hash(y) {
+		return unlike(a, b, x, y)
 	}
-	return unlike(a, b, x, y)
+	return checkGiven(next.doc)
+}
+
+// checkGiven refuses a device that was made anew and so lost what libvirt gave it: KubeVirt chose
+// the number of PCI ports by these addresses.
+func checkGiven(next *document.Document) error {
+	for _, devices := range document.Elements(next.Element()) {
+		if devices.Data != "devices" || devices.NamespaceURI != "" {
+			continue
+		}
+		for _, d := range document.Elements(devices) {
+			for _, name := range []string{"address", "alias"} {
+				if !next.Original(d) && schema.Of(d).Child("", name) != nil && !hasChild(d, "", name) {
+					return fmt.Errorf("the rule does not survive KubeVirt's second pass: %s loses the <%s> that libvirt gives it after the first, since it is removed "+
+						"and added again: use one rule that changes it or puts another in its place", document.Location(d, ""), name)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // reading reads the elements of one of the documents for the comparison.
