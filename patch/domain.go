@@ -13,6 +13,7 @@ import (
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
 	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/patch/schema"
 	"github.com/domainpatch/domainpatch/patch/selector"
 )
 
@@ -92,6 +93,9 @@ func (r *domainRun) apply(p *Program) (*domainCall, *Report, error) {
 		return nil, nil, err
 	}
 	call := p.newCall(r.input, doc, r.first != nil)
+	if !call.repeat {
+		call.others = schema.OthersOf(doc.Element())
+	}
 	report, err := p.applyDomain(call, r.first, r.ignored)
 	return call, report, err
 }
@@ -102,6 +106,7 @@ type domainCall struct {
 	doc    *document.Document
 	budget *selector.Budget // the current rule's
 	repeat bool
+	others schema.Others // on a first call, for the check of its result
 
 	policies *policies
 	known    governedState

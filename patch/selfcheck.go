@@ -41,7 +41,7 @@ func (p *Program) checkSurvival(call *domainCall, result []byte, first *Report) 
 
 // applyNext applies the program to what the next call would get.
 func (p *Program) applyNext(call *domainCall, marker string, first *Report) (*domainCall, error) {
-	text, err := schema.Next(call.doc.Element(), call.doc, marker)
+	text, err := schema.Next(call.doc.Element(), call.others, marker)
 	if err != nil {
 		return nil, err
 	}

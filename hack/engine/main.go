@@ -14,8 +14,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/antchfx/xmlquery"
-
 	"github.com/domainpatch/domainpatch/controllers/offline"
 	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/bundle"
@@ -81,14 +79,8 @@ func (r *request) next() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return schema.Next(doc.Element(), nobody{}, "")
+	return schema.Next(doc.Element(), nil, "")
 }
-
-// nobody is no other sidecar.
-type nobody struct{}
-
-func (nobody) Original(*xmlquery.Node) bool               { return false }
-func (nobody) OriginalAttribute(*xmlquery.Node, int) bool { return false }
 
 func load(folder string) (program *patch.Program, vmi []byte, err error) {
 	var parsed *offline.VMI

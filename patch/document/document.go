@@ -87,12 +87,6 @@ func (d *Document) Hide(n *xmlquery.Node) {
 // Original says whether a node was in the source. An element that replaces another was not.
 func (d *Document) Original(n *xmlquery.Node) bool { return n.LineNumber < d.parsed }
 
-// OriginalAttribute says whether the attribute with the given index was in the source, be it with
-// another value.
-func (d *Document) OriginalAttribute(n *xmlquery.Node, i int) bool {
-	return d.Original(n) && d.record(n).attrs[i].raw != ""
-}
-
 // Touched says whether any edit was made.
 func (d *Document) Touched() bool { return d.record(d.root).touched }
 

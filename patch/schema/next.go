@@ -23,22 +23,13 @@ import (
 //   - unless marker is empty, libvirt has given every device an address and an alias and has
 //     added devices of its own, all of which IsGiven and IsLibvirts recognise by the marker.
 //
-// What stays where KubeVirt would lose it is what others has: another sidecar put it there
-// before this one was called, and will again. The exceptions are comments, and what is in
-// libvirt's QEMU namespace: KubeVirt writes that itself and then loses it. The
-// hidden placeholder interfaces are gone.
+// Others are there again. Comments and the hidden placeholder interfaces are gone.
 //
 // It fails where KubeVirt would: on a text that should be a number and is none.
 func Next(domain *xmlquery.Node, others Others, marker string) ([]byte, error) {
 	w := &writer{others: others, marker: marker}
 	w.element(Domain(), &Child{Name: domain.Data}, "", []*xmlquery.Node{domain})
 	return w.out, w.err
-}
-
-// Others knows what of a domain was there before the patches. A document.Document does.
-type Others interface {
-	Original(*xmlquery.Node) bool
-	OriginalAttribute(n *xmlquery.Node, attribute int) bool
 }
 
 // writer writes the next call's domain.
@@ -80,15 +71,10 @@ func (w *writer) attributes(e *Element, group []*xmlquery.Node) {
 			w.attribute(a.Name, written)
 		}
 	}
-	for g, n := range group {
-		for i := range n.Attr {
-			a := &n.Attr[i]
-			isDefault := document.IsDeclaration(a) && a.Name.Space == ""
-			if isDefault || e.Keeps(a.NamespaceURI, a.Name.Local) || !w.others.OriginalAttribute(n, i) ||
-				slices.ContainsFunc(group[:g], func(o *xmlquery.Node) bool { return document.Attribute(o, a.NamespaceURI, a.Name.Local) >= 0 }) {
-				continue
-			}
-			w.attribute(qualified(a.Name.Space, a.Name.Local), a.Value)
+	for _, n := range group {
+		if foreign, ok := w.others[n]; ok && foreign.attributes != "" {
+			w.out = append(w.out, foreign.attributes...)
+			break // of several elements that become one, one may bring its own: an attribute must not stand twice
 		}
 	}
 }
@@ -128,13 +114,13 @@ func ownText(n *xmlquery.Node) string {
 func (w *writer) children(e *Element, namespace string, group []*xmlquery.Node) {
 	for i := range e.children {
 		c := &e.children[i]
-		nodes := named(group, c.Namespace, c.Name)
+		nodes := slices.DeleteFunc(named(group, c.Namespace, c.Name), func(n *xmlquery.Node) bool { return w.others[n].surplus })
 		switch {
 		case len(nodes) == 0:
 			if c.Presence == Always {
 				w.element(c.Element(), c, namespace, nil)
 			}
-		case c.Repeats || !slices.ContainsFunc(nodes, w.inserted):
+		case c.Repeats:
 			for j := range nodes {
 				w.child(c, namespace, nodes[j:j+1])
 			}
@@ -143,11 +129,7 @@ func (w *writer) children(e *Element, namespace string, group []*xmlquery.Node) 
 		}
 	}
 	for _, n := range group {
-		for o := n.FirstChild; o != nil; o = o.NextSibling {
-			if o.Type == xmlquery.ElementNode && e.child(o.NamespaceURI, o.Data) == nil && !IsKubeVirtsLoss(o) {
-				w.verbatim(o)
-			}
-		}
+		w.out = append(w.out, w.others[n].children...)
 	}
 }
 
@@ -174,38 +156,6 @@ func named(group []*xmlquery.Node, namespace, name string) []*xmlquery.Node {
 		}
 	}
 	return all
-}
-
-// IsKubeVirtsLoss recognises what KubeVirt writes but cannot read: the elements in libvirt's
-// QEMU namespace below the root.
-func IsKubeVirtsLoss(n *xmlquery.Node) bool {
-	return n.NamespaceURI == document.QEMUNamespace && n.Parent != nil && n.Parent.Parent != nil && n.Parent.Parent.Type == xmlquery.DocumentNode
-}
-
-func (w *writer) inserted(n *xmlquery.Node) bool { return !w.others.Original(n) }
-
-// verbatim writes what another sidecar made.
-func (w *writer) verbatim(n *xmlquery.Node) {
-	if w.inserted(n) {
-		return
-	}
-	name := qualified(n.Prefix, n.Data)
-	w.out = append(append(w.out, '<'), name...)
-	for i := range n.Attr {
-		if a := &n.Attr[i]; w.others.OriginalAttribute(n, i) {
-			w.attribute(qualified(a.Name.Space, a.Name.Local), a.Value)
-		}
-	}
-	w.out = append(w.out, '>')
-	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		switch c.Type {
-		case xmlquery.TextNode:
-			w.escape(c.Data)
-		case xmlquery.ElementNode:
-			w.verbatim(c)
-		}
-	}
-	w.out = append(append(append(w.out, "</"...), name...), '>')
 }
 
 // written is what KubeVirt makes of a value. One that it cannot read is an error.
