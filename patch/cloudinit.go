@@ -25,7 +25,7 @@ type cloudInitRule struct {
 func (c *patchCompiler) compileCloudInitRule(field string, r *bundle.CloudInitRule, names unique) {
 	c.checkRuleName(field, r.Name, names)
 	out := cloudInitRule{CloudInitRule: r, field: field}
-	out.operation = cloudinit.Operation{Target: r.Target, Op: r.Op, Path: r.Path, From: r.From}
+	out.operation = cloudinit.Operation{Target: r.Target, Op: r.Op, Path: r.Path, From: r.From, Create: r.Create}
 	c.compileValue(&out)
 	for _, p := range out.operation.Validate() {
 		c.errorf(field+"."+p.Field, r.Name, p.Err)

@@ -155,8 +155,11 @@ func TestCompilePatchRefuses(t *testing.T) {
 			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpSet, Path: "/x", Value: json.RawMessage("1")}}
 		}, "spec.cloudInit[0].op"},
 		"cloud-init move": {func(p *bundle.Patch) {
-			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpMove, From: "/y", Path: "/x"}}
-		}, "not supported yet"},
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpMove, From: "/x", Path: "/x/y"}}
+		}, `spec.cloudInit[0].from: "/x" cannot be moved into its own child`},
+		"cloud-init create": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpRemove, Path: "/x", Create: true}}
+		}, "spec.cloudInit[0].create: not allowed with remove"},
 		"cloud-init pointer": {func(p *bundle.Patch) {
 			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpRemove, Path: "x"}}
 		}, "spec.cloudInit[0].path"},

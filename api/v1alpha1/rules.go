@@ -228,6 +228,12 @@ type CloudInitRule struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096
 	When string `json:"when,omitempty"`
+
+	// create lets op add make what is missing on the way to the last step of path: an empty
+	// list where "-" follows, else an empty mapping. A null counts as missing.
+	//
+	// +optional
+	Create bool `json:"create,omitempty"`
 }
 
 // CloudInitTarget is the part of the cloud-init data that a rule edits.

@@ -70,6 +70,7 @@ func cloudInitRule(r *v1alpha1.CloudInitRule) bundle.CloudInitRule {
 		YAML:       r.YAML,
 		Expression: r.Expression,
 		When:       r.When,
+		Create:     r.Create,
 	}
 }
 

@@ -65,6 +65,8 @@ func fill(t *testing.T, v reflect.Value, n *int) {
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString(fmt.Sprintf("text %d", *n))
+	case reflect.Bool:
+		v.SetBool(true)
 	case reflect.Int32, reflect.Int64:
 		v.SetInt(int64(*n))
 	case reflect.Pointer:

@@ -199,4 +199,6 @@ type CloudInitRule struct {
 	YAML       string          `json:"yaml,omitempty"`
 	Expression string          `json:"expression,omitempty"`
 	When       string          `json:"when,omitempty"`
+	// Create lets add make what its path lacks on the way to its last token.
+	Create bool `json:"create,omitempty"`
 }

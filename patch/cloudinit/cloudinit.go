@@ -18,8 +18,8 @@
 // that it never means something else. An operation that fails, or that changes
 // nothing, leaves the data as it was. Hostile input ends in an error.
 //
-// What is lost. An entry whose value is replaced is written anew, with one blank
-// before its comment. Where the lines cannot be cut (flow style, a block that loses
+// What is lost. An entry whose value is replaced or moved is written anew, with one blank
+// before its comment; comments above a moved entry stay where it was. Where the lines cannot be cut (flow style, a block that loses
 // all its entries) the smallest enclosing entry is written anew, in the worst case
 // the whole document: key order and, with few exceptions, comments stay; blank lines,
 // folded lines and "---" go. Where an edit changes what aliases or merge keys refer

@@ -298,8 +298,8 @@ func TestClone(t *testing.T) {
 
 func TestApplyChecksTheOperation(t *testing.T) {
 	d := dataWith(t, memberUserData, "#cloud-config\na: 1\n")
-	_, err := d.Apply(&Operation{Target: bundle.UserData, Op: bundle.OpMove, Path: "/a", From: "/b"})
-	if err == nil || !strings.Contains(err.Error(), "op: move is not supported yet") {
+	_, err := d.Apply(&Operation{Target: bundle.UserData, Op: bundle.OpMove, Path: "/a/b", From: "/a"})
+	if err == nil || !strings.Contains(err.Error(), "from: \"/a\" cannot be moved into its own child") {
 		t.Errorf("got error %v", err)
 	}
 }

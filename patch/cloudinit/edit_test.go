@@ -94,15 +94,29 @@ func TestYAMLEdits(t *testing.T) {
 		"another mapping":        {"without a key of the old one", sample, "replace", "/users/0", `{"z":1}`, "-- name: a   # first\n-  sudo: no\n-  uid: 0644\n+- z: 1\n"},
 		"anchored scalar":        {"keeps its anchor", "#cloud-config\na: &x 1\nb:  2\n", "replace", "/a", `3`, "-a: &x 1\n+a: &x 3\n"},
 		"other line breaks":      {"count as lines in YAML", "#cloud-config\na: \"b\u2028\u0085c\"\nd: 1\n", "replace", "/d", `2`, "-a: \"b\u2028\u0085c\"\n-d: 1\n+a: \"b\\L\\nc\"\n+d: 2\n"},
+		"rename a key":           {"the value moves with the comments inside it", sample, "move", "/accounts", "/users", "-users:\n-- name: a   # first\n-  sudo: no\n-  uid: 0644\n-  # behind a\n-# about b\n-- name: b\n-  keys: [x,  y]\n-\n+accounts:\n+- name: a # first\n+  sudo: no\n+  uid: 0644\n+  # behind a\n+# about b\n+- name: b\n+  keys: [x, y]\n"},
+		"move a scalar":          {"with its comment", sample, "move", "/fqdn", "/hostname", "-hostname: foo   # aligned\n+fqdn: foo # aligned\n"},
+		"move a date":            {"which stays a date", "#cloud-config\na: 2001-12-14\nb: {c: !!binary aGk=}\n", "move", "/d", "/a", "-a: 2001-12-14\n+d: 2001-12-14\n"},
+		"copy binary data":       {"with its tag", "#cloud-config\nb: {c: !!binary aGk=, d: 0644}\n", "copy", "/e", "/b", "+e: {c: !!binary aGk=, d: 0644}\n"},
+		"move in a list":         {"the other items keep their lines", sample, "move", "/runcmd/0", "/runcmd/1", "+  - 'x y'\n-  - 'x y'\n"},
+		"move to the end":        {"of the list", sample, "move", "/users/-", "/users/0", "-- name: a   # first\n-  sudo: no\n-  uid: 0644\n+- name: a # first\n+  sudo: no\n+  uid: 0644\n"},
+		"move into a flow list":  {"only that entry is written anew", sample, "move", "/users/1/keys/-", "/hostname", "-hostname: foo   # aligned\n-  keys: [x,  y]\n+  keys: [x, y, foo]\n"},
+		"move out of a list":     {"with its comments inside", "#cloud-config\na:\n- b: 1\n  # about c\n  c: 'd'  # e\n- f\n", "move", "/g", "/a/0", "-- b: 1\n-  # about c\n-  c: 'd'  # e\n+g:\n+  b: 1\n+  # about c\n+  c: 'd' # e\n"},
+		"move the last item":     {"the list becomes empty", "#cloud-config\na:\n- b\nc: 1\n", "move", "/d", "/a/0", "-a:\n-- b\n+a: []\n+d: b\n"},
+		"copy a block":           {"with its literal", sample, "copy", "/files", "/write_files", "+files:\n+- path: /x\n+  content: |\n+    foo\n+\n+    # part of the file\n"},
+		"copy an item":           {"in front of its list", sample, "copy", "/users/0", "/users/1", "+- name: b\n+  keys: [x, y]\n"},
+		"copy what is anchored":  {"without its anchor, which stands once", "#cloud-config\na: &x {k: 1}\nb: *x\n", "copy", "/c", "/a", "+c: {k: 1}\n"},
+		"copy an alias":          {"is written out", "#cloud-config\na: &x {k: 1}\nb: *x\n", "copy", "/c", "/b", "+c: {k: 1}\n"},
+		"move what is anchored":  {"its aliases are written out", "#cloud-config\na: &x {k: 1}\nb: *x\n", "move", "/c", "/a", "-a: &x {k: 1}\n-b: *x\n+b: {k: 1}\n+c: {k: 1}\n"},
+		"copy over a value":      {"whose comment and place stay", sample, "copy", "/hostname", "/runcmd/1", "-hostname: foo   # aligned\n+hostname: 'x y' # aligned\n"},
+		"move up":                {"over the parent", "#cloud-config\na: # about a\n  b:\n    c: 1 # d\ne: 1\n", "move", "/a", "/a/b", "-  b:\n-    c: 1 # d\n+  c: 1 # d\n"},
+		"move in json":           {"JSON stays JSON", "#cloud-config\n{\n  \"a\": 1,\n  \"b\": [2]\n}\n", "move", "/b/0", "/a", "-  \"a\": 1,\n-  \"b\": [2]\n+  \"b\": [\n+    1,\n+    2\n+  ]\n"},
 		"pretty json":            {"with its indentation", "#cloud-config\n{\n    \"a\": 1\n}\n", "add", "/b", `2`, "-    \"a\": 1\n+    \"a\": 1,\n+    \"b\": 2\n"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			d := dataWith(t, memberUserData, tc.doc)
-			o := Operation{Target: bundle.UserData, Op: tc.op, Path: tc.path}
-			if tc.value != "" {
-				o.Value = json.RawMessage(tc.value)
-			}
+			o := operation(bundle.UserData, tc.op, tc.path, tc.value)
 			changed, err := d.Apply(&o)
 			if err != nil || !changed {
 				t.Fatalf("%s: changed %v, error %v", tc.reason, changed, err)
@@ -112,6 +126,31 @@ func TestYAMLEdits(t *testing.T) {
 			}
 			if strings.HasSuffix(tc.doc, "\n") != strings.HasSuffix(d.user.text, "\n") && !strings.HasSuffix(tc.want, "+"+lastLine(d.user.text)) {
 				t.Errorf("%s: the end of the document changed: %q", tc.reason, d.user.text)
+			}
+		})
+	}
+}
+
+// TestCreatedParents shows what create: true writes.
+func TestCreatedParents(t *testing.T) {
+	cases := map[string]struct{ reason, doc, path, value, want string }{
+		"no list":     {"it goes to the end", sample, "/bootcmd/-", `"x"`, "+bootcmd:\n+- x\n"},
+		"a list":      {"is appended to", sample, "/write_files/-", `{"path":"/y"}`, "+- path: /y\n"},
+		"no value":    {"is null in YAML; its comment stays", "#cloud-config\nbootcmd:  # none yet\nb: 1\n", "/bootcmd/-", `"x"`, "-bootcmd:  # none yet\n+bootcmd: # none yet\n+  - x\n"},
+		"mappings":    {"below each other", "#cloud-config\na:\n  b: 1\n", "/a/c/d", `"x"`, "+  c:\n+    d: x\n"},
+		"empty":       {"the first edit of an empty document", "", "/write_files/-", `"x"`, "-\n+#cloud-config\n+write_files:\n+  - x\n"},
+		"json":        {"JSON stays JSON", "#cloud-config\n{\"a\":1}\n", "/runcmd/-", `"x"`, "-{\"a\":1}\n+{\"a\":1,\"runcmd\":[\"x\"]}\n"},
+		"empty lists": {"are filled", "#cloud-config\na: []\n", "/a/-", `"x"`, "-a: []\n+a:\n+  - x\n"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			d := dataWith(t, memberUserData, tc.doc)
+			changed, err := d.Apply(&Operation{Target: bundle.UserData, Op: bundle.OpAdd, Path: tc.path, Value: json.RawMessage(tc.value), Create: true})
+			if err != nil || !changed {
+				t.Fatalf("%s: changed %v, error %v", tc.reason, changed, err)
+			}
+			if diff := cmp.Diff(tc.want, lineDiff(tc.doc, d.user.text)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s\nthe whole:\n%s", tc.reason, diff, d.user.text)
 			}
 		})
 	}

@@ -68,6 +68,9 @@ func encodeYAML(n *yaml.Node, l layout) (text string, err error) {
 // collections and errs with some folded and literal scalars.
 func writable(n *yaml.Node, flow bool) *yaml.Node {
 	c := *n
+	if flow && n.Line == 0 {
+		c.HeadComment, c.LineComment, c.FootComment = "", "", "" // they would spread the collection over several lines
+	}
 	const block = yaml.LiteralStyle | yaml.FoldedStyle
 	switch {
 	case n.Kind != yaml.ScalarNode:

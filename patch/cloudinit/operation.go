@@ -21,11 +21,13 @@ type Operation struct {
 	Path, From string
 	// Value is any JSON, up to MaxValue bytes: nil when absent, the four bytes "null" for a JSON null.
 	Value json.RawMessage
+	// Create lets add make what is missing on the way to the last token of Path: a list where "-" follows, else a mapping.
+	Create bool
 }
 
 // Problem is one thing that is wrong with an operation.
 type Problem struct {
-	Field string // relative to the rule: target, op, path, from or value
+	Field string // relative to the rule: target, op, path, from, create or value
 	Err   error
 }
 
@@ -42,6 +44,9 @@ func (o *Operation) Validate() []Problem {
 	check("op", o.checkOp())
 	check("path", o.checkPath())
 	check("from", o.checkFrom())
+	if o.Create && o.Op != bundle.OpAdd {
+		check("create", fmt.Errorf("not allowed with %s: only add creates what its path lacks", o.Op))
+	}
 	check("value", o.checkValue())
 	return problems
 }
@@ -56,12 +61,10 @@ func (o *Operation) checkTarget() error {
 
 func (o *Operation) checkOp() error {
 	switch o.Op {
-	case bundle.OpAdd, bundle.OpReplace, bundle.OpRemove, bundle.OpTest, bundle.OpMerge:
+	case bundle.OpAdd, bundle.OpReplace, bundle.OpRemove, bundle.OpMove, bundle.OpCopy, bundle.OpTest, bundle.OpMerge:
 		return nil
-	case bundle.OpMove, bundle.OpCopy:
-		return fmt.Errorf("%s is not supported yet: use add, and for a move also remove", o.Op)
 	}
-	return fmt.Errorf("unknown operation %q: want add, replace, remove, test or merge", o.Op)
+	return fmt.Errorf("unknown operation %q: want add, remove, replace, move, copy, test or merge", o.Op)
 }
 
 func (o *Operation) checkPath() error {
@@ -73,11 +76,16 @@ func (o *Operation) checkPath() error {
 }
 
 func (o *Operation) checkFrom() error {
-	if o.From == "" {
+	takesFrom := o.Op == bundle.OpMove || o.Op == bundle.OpCopy
+	switch {
+	case o.From == "" && takesFrom:
+		return fmt.Errorf("required with %s: the JSON Pointer of what to %s", o.Op, o.Op)
+	case o.From == "":
 		return nil
-	}
-	if o.Op != bundle.OpMove && o.Op != bundle.OpCopy {
+	case !takesFrom:
 		return fmt.Errorf("not allowed with %s: only move and copy have a source", o.Op)
+	case o.Op == bundle.OpMove && strings.HasPrefix(o.Path, o.From+"/"):
+		return fmt.Errorf("%q cannot be moved into its own child %q", o.From, o.Path)
 	}
 	_, err := parsePointer(o.From)
 	return err

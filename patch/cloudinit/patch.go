@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 
@@ -20,53 +21,86 @@ import (
 func (o *Operation) apply(root *value) (*value, error) {
 	next, err := o.run(root)
 	if err != nil {
-		return nil, fmt.Errorf("%s %q: %w", o.Op, o.Path, err)
+		return nil, fmt.Errorf("%s %q: %w", o.Op, o.Path, o.advise(err))
 	}
 	return next, nil
 }
 
 func (o *Operation) run(root *value) (*value, error) {
-	tokens, err := parsePointer(o.Path)
+	path, err := parsePointer(o.Path)
 	if err != nil {
 		return nil, err
 	}
-	if o.Op == bundle.OpRemove {
-		return o.change(root, tokens)
+	switch o.Op {
+	case bundle.OpRemove:
+		return change(root, bundle.OpRemove, path, nil)
+	case bundle.OpMove, bundle.OpCopy:
+		return o.relocate(root, path)
 	}
 	operand, err := decodeJSON(o.Value)
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case o.Op == bundle.OpTest:
-		return at(root, tokens, func(v *value) (*value, error) {
+	switch o.Op {
+	case bundle.OpTest:
+		return at(root, path, func(v *value) (*value, error) {
 			if !equal(v, operand, sameJSON) {
 				return nil, errors.New("test failed: there is another value")
 			}
 			return v, nil
 		})
-	case o.Op == bundle.OpMerge:
-		return at(root, tokens, func(v *value) (*value, error) { return mergePatch(v, operand), nil })
-	case len(tokens) == 0:
-		return operand, nil
+	case bundle.OpMerge:
+		return at(root, path, func(v *value) (*value, error) { return mergePatch(v, operand), nil })
 	}
-	return o.change(root, tokens)
-}
-
-// change does add, replace or remove of a member or an item.
-func (o *Operation) change(root *value, tokens []string) (*value, error) {
-	last := len(tokens) - 1
-	return at(root, tokens[:last], func(parent *value) (*value, error) {
-		if err := o.admit(parent, tokens[last]); err != nil {
+	if o.Create {
+		if root, err = withParents(root, path); err != nil {
 			return nil, err
 		}
-		return o.step(parent, tokens[last])
+	}
+	return change(root, o.Op, path, operand)
+}
+
+// relocate does move and copy, which are add of what stands elsewhere, for a move after remove (RFC 6902, sections 4.4 and 4.5).
+func (o *Operation) relocate(root *value, path []string) (*value, error) {
+	from, err := parsePointer(o.From)
+	if err != nil {
+		return nil, err
+	}
+	var there value // a copy, and so not the old value in its old place
+	_, err = at(root, from, func(v *value) (*value, error) {
+		there = *v
+		return v, nil
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("from %q: %w", o.From, err)
+	case o.From == o.Path:
+		return root, nil
+	case o.Op == bundle.OpMove:
+		if root, err = change(root, bundle.OpRemove, from, nil); err != nil {
+			return nil, fmt.Errorf("from %q: %w", o.From, err)
+		}
+	}
+	return change(root, bundle.OpAdd, path, &there)
+}
+
+// change does add, replace or remove of a member or an item, or puts another document in place of root.
+func change(root *value, op bundle.Op, path []string, operand *value) (*value, error) {
+	last := len(path) - 1
+	if last < 0 {
+		return operand, nil
+	}
+	return at(root, path[:last], func(parent *value) (*value, error) {
+		if err := admit(parent, op, path[last]); err != nil {
+			return nil, err
+		}
+		return step(parent, op, path[last], operand)
 	})
 }
 
 // admit refuses what RFC 6902 refuses and json-patch lets pass.
-func (o *Operation) admit(parent *value, token string) error {
-	if o.Op != bundle.OpAdd {
+func admit(parent *value, op bundle.Op, token string) error {
+	if op != bundle.OpAdd {
 		_, err := parent.child(token)
 		return err
 	}
@@ -84,19 +118,36 @@ func (o *Operation) admit(parent *value, token string) error {
 }
 
 // step lets json-patch change one container. The way to it is ours: json-patch takes an empty token for the
-// container itself, and its indices are strconv's.
-func (o *Operation) step(parent *value, token string) (*value, error) {
-	raw := func(s string) *json.RawMessage { m := json.RawMessage(appendQuoted(nil, s)); return &m }
-	op := jsonpatch.Operation{"op": raw(string(o.Op)), "path": raw(pointerText([]string{token}))}
-	if o.Op != bundle.OpRemove {
-		op["value"] = &o.Value
+// container itself, and its indices are strconv's. It sees numbers in place of the children and the operand, so that
+// these stay the very values that they are, and cost nothing.
+func step(parent *value, op bundle.Op, token string, operand *value) (*value, error) {
+	raw := func(b []byte) *json.RawMessage { m := json.RawMessage(b); return &m }
+	children := append(slices.Clone(parent.items), operand)
+	numbers := &value{kind: parent.kind, keys: parent.keys, items: make([]*value, len(parent.items))}
+	for i := range numbers.items {
+		numbers.items[i] = &value{kind: kindNumber, text: strconv.Itoa(i)}
 	}
-	options := &jsonpatch.ApplyOptions{AccumulatedCopySizeLimit: MaxGrowth}
-	out, err := jsonpatch.Patch{op}.ApplyWithOptions(parent.appendJSON(nil), options)
+	patch := jsonpatch.Patch{{
+		"op":    raw(appendQuoted(nil, string(op))),
+		"path":  raw(appendQuoted(nil, pointerText([]string{token}))),
+		"value": raw(strconv.AppendInt(nil, int64(len(parent.items)), 10)),
+	}}
+	out, err := patch.Apply(numbers.appendJSON(nil))
 	if err != nil {
 		return nil, err
 	}
-	return decodeJSON(out)
+	changed, err := decodeJSON(out)
+	if err != nil {
+		return nil, err
+	}
+	for i, number := range changed.items {
+		n, err := strconv.Atoi(number.text)
+		if err != nil {
+			return nil, err
+		}
+		changed.items[i] = children[n]
+	}
+	return changed, nil
 }
 
 // at returns root with the value that tokens lead to replaced by what f makes of it.
@@ -122,7 +173,7 @@ func (v *value) child(token string) (int, error) {
 		if i := slices.Index(v.keys, token); i >= 0 {
 			return i, nil
 		}
-		return 0, fmt.Errorf("there is no key %q (add it first, or use merge)", token)
+		return 0, &missingError{fmt.Sprintf("there is no key %q", token), token}
 	case kindList:
 		return listIndex(token, len(v.items))
 	}
@@ -130,7 +181,11 @@ func (v *value) child(token string) (int, error) {
 }
 
 func noChildren(v *value, token string) error {
-	return fmt.Errorf("there is no %q in %s: only mappings and lists hold values", token, v.kind)
+	text := fmt.Sprintf("there is no %q in %s: only mappings and lists hold values", token, v.kind)
+	if v.kind == kindNull {
+		return &missingError{text, token}
+	}
+	return errors.New(text)
 }
 
 // listIndex reads a token as an index below n (RFC 6901, section 4: digits without a sign or leading zeros).
@@ -138,13 +193,19 @@ func listIndex(token string, n int) (int, error) {
 	i, err := strconv.Atoi(token)
 	switch {
 	case token == "-":
-		return 0, errors.New(`"-" is the place after the last item, which only add can use`)
-	case err != nil || strconv.Itoa(i) != token || i < 0:
+		return 0, errors.New(`"-" is the place after the last item, where only add, move and copy can put something`)
+	case err != nil || !isIndex(token):
 		return 0, fmt.Errorf("%q is not an index of a list (digits without a sign or leading zeros)", token)
 	case i >= n:
 		return 0, fmt.Errorf("index %d is behind the end of the list (there are %d places)", i, n)
 	}
 	return i, nil
+}
+
+// isIndex says whether a token has the form of an index: digits without leading zeros.
+func isIndex(token string) bool {
+	digits := strings.Trim(token, "0123456789") == "" && token != ""
+	return digits && (token == "0" || token[0] != '0')
 }
 
 // mergePatch is the function of RFC 7386, section 2; target may be nil. A null deletes a member of

@@ -97,7 +97,8 @@ func (e *editor) entry(key, old, changed *yaml.Node) []*yaml.Node {
 	return []*yaml.Node{&k, changed}
 }
 
-// sequence keeps the items of the common beginning and end; those between are matched one to one.
+// sequence keeps the items of the common beginning and end, and of those between the ones that are still the same
+// values in the same order. What is left is matched one to one.
 func (e *editor) sequence(n *yaml.Node, have, want *value) *yaml.Node {
 	c := container(n)
 	h, w := len(have.items), len(want.items)
@@ -110,15 +111,32 @@ func (e *editor) sequence(n *yaml.Node, have, want *value) *yaml.Node {
 		tail++
 	}
 	c.Content = append(c.Content, n.Content[:head]...)
-	for i := head; i < w-tail; i++ {
-		if i < h-tail {
-			c.Content = append(c.Content, e.reconcile(n.Content[i], have.items[i], want.items[i]))
-		} else {
-			c.Content = append(c.Content, newNode(want.items[i]))
+	at := map[*value]int{} // of the old items between
+	for i := head; i < h-tail; i++ {
+		at[have.items[i]] = i
+	}
+	next, from := head, head // the first old and the first wanted item that have no match yet
+	for j := head; j < w-tail; j++ {
+		if i, kept := at[want.items[j]]; kept && i >= next {
+			e.items(c, n, have.items[next:i], want.items[from:j], next)
+			c.Content = append(c.Content, n.Content[i])
+			next, from = i+1, j+1
 		}
 	}
+	e.items(c, n, have.items[next:h-tail], want.items[from:w-tail], next)
 	c.Content = append(c.Content, n.Content[h-tail:]...)
 	return c
+}
+
+// items appends the wanted items to the list c, in place of those of the list n from index first on, one to one.
+func (e *editor) items(c, n *yaml.Node, have, want []*value, first int) {
+	for i, item := range want {
+		if i < len(have) {
+			c.Content = append(c.Content, e.reconcile(n.Content[first+i], have[i], item))
+		} else {
+			c.Content = append(c.Content, newNode(item))
+		}
+	}
 }
 
 // container copies a collection without its content. An empty one is in flow style for want of another.
@@ -146,8 +164,11 @@ func replacement(n *yaml.Node, want *value) *yaml.Node {
 	return c
 }
 
-// newNode makes the node for a value, in block style.
+// newNode makes the node for a value, in block style, or as the document had it where the value comes from there.
 func newNode(v *value) *yaml.Node {
+	if v.node != nil {
+		return detached(v.node)
+	}
 	switch v.kind {
 	case kindNull:
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
@@ -169,6 +190,21 @@ func newNode(v *value) *yaml.Node {
 		n.Content = append(n.Content, newString(v.keys[i]), newNode(item))
 	}
 	return n
+}
+
+// detached copies a node for another place: without anchors, and without the comments around it, which stay where they are.
+func detached(n *yaml.Node) *yaml.Node {
+	c := expand(n)
+	c.HeadComment, c.FootComment = "", ""
+	forgetPlace(c)
+	return c
+}
+
+func forgetPlace(n *yaml.Node) {
+	n.Line, n.Column = 0, 0
+	for _, child := range n.Content {
+		forgetPlace(child)
+	}
 }
 
 // keyText is the name of a key in the model.

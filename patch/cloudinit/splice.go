@@ -280,9 +280,10 @@ func (s *splicer) write(e, place *entry) (string, error) {
 }
 
 // inside copies a tree without the comments above the line and behind the end: they stand in text that is not cut.
+// Nodes without a line are new here, and so are their comments.
 func inside(n *yaml.Node, line int, last bool) *yaml.Node {
 	c := *n
-	if n.Line <= line {
+	if n.Line > 0 && n.Line <= line {
 		c.HeadComment = ""
 	}
 	if last {

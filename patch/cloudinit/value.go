@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // kind is the type of a value: the six of JSON and one for what JSON lacks.
@@ -31,9 +33,10 @@ func (k kind) String() string {
 // value is a JSON value that keeps the order of members and the digits of numbers. It is never changed once it is built.
 type value struct {
 	kind  kind
-	text  string   // of a scalar: true, false, a JSON number in normal form, or the string itself
-	keys  []string // of an object, distinct
-	items []*value // of a list, or of an object beside its keys
+	text  string     // of a scalar: true, false, a JSON number in normal form, or the string itself
+	keys  []string   // of an object, distinct
+	items []*value   // of a list, or of an object beside its keys
+	node  *yaml.Node // what it was read from; nil if not from YAML, or not as it stands there
 }
 
 // members maps the keys of an object to their positions, for callers that look up many.
@@ -48,6 +51,7 @@ func (v *value) members() map[string]int {
 // withItem returns a copy of a list or an object with item i replaced.
 func (v *value) withItem(i int, item *value) *value {
 	c := *v
+	c.node = nil
 	c.items = slices.Clone(v.items)
 	c.items[i] = item
 	return &c

@@ -99,9 +99,13 @@ func (r *reader) read(n *yaml.Node, depth int) (*value, error) {
 	switch n.Kind {
 	case yaml.ScalarNode:
 		v, err := readScalar(n)
-		return v, atLine(n, err)
+		if err != nil {
+			return nil, atLine(n, err)
+		}
+		v.node = n
+		return v, nil
 	case yaml.SequenceNode:
-		v := &value{kind: kindList}
+		v := &value{kind: kindList, node: n}
 		for _, c := range n.Content {
 			item, err := r.read(c, depth+1)
 			if err != nil {
@@ -136,7 +140,7 @@ func (r *reader) admit(n *yaml.Node, depth int) error {
 // mapping reads the members that are there through merge keys first, as PyYAML does; the mapping's own override them.
 func (r *reader) mapping(n *yaml.Node, depth int) (*value, error) {
 	var merged []*value
-	own := &value{kind: kindObject}
+	own := &value{kind: kindObject, node: n}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, c := n.Content[i], n.Content[i+1]
@@ -162,7 +166,9 @@ func (r *reader) mapping(n *yaml.Node, depth int) (*value, error) {
 	if len(merged) == 0 {
 		return own, nil
 	}
-	return overlay(append(merged, own)), nil
+	all := overlay(append(merged, own))
+	all.node = n
+	return all, nil
 }
 
 // readKey returns the text of a key, which is its name in the model, and refuses a second one with that text or that meaning.
