@@ -27,8 +27,9 @@
 // members' order, and are indented anew if they stood on several lines.
 //
 // The package is pure: it does no I/O, logs nothing and knows neither rules nor
-// expressions, which package patch owns. It does not edit scripts, includes,
-// boothooks, jinja templates, archives or MIME multi-part user data; it says so.
+// expressions, which package patch owns. Of MIME multi-part user data it edits the one
+// text/cloud-config part, in the encoding that the part has, and leaves the other bytes alone.
+// It does not edit scripts, includes, boothooks, jinja templates or archives; it says so.
 package cloudinit
 
 import (
@@ -160,10 +161,10 @@ func (p *part) apply(o *Operation, parse func(string) (*document, error)) (bool,
 	if err != nil {
 		return false, err
 	}
-	if err := checkGrowth(len(p.given), len(next.text)); err != nil {
+	if err := checkGrowth(len(p.given), len(next.whole)); err != nil {
 		return false, err
 	}
-	p.text, p.doc = next.text, next
+	p.text, p.doc = next.whole, next
 	return true, nil
 }
 

@@ -20,10 +20,12 @@ type document struct {
 	model  *value     // what cloud-init reads
 	tree   *yaml.Node // document node; nil where the text is JSON or holds no document
 	json   bool
+	whole  string // the MIME message that holds the text; the text itself where there is none
+	frame  *frame // nil where there is none
 }
 
 func parseDocument(text, header string) (*document, error) {
-	d := &document{text: text, header: header, model: &value{kind: kindNull}}
+	d := &document{text: text, whole: text, header: header, model: &value{kind: kindNull}}
 	body := strings.TrimSpace(text[len(header):])
 	if body == "" {
 		return d, nil
@@ -52,12 +54,18 @@ func (d *document) edit(want *value, parse func(string) (*document, error)) (*do
 	if want.kind != kindObject {
 		return nil, fmt.Errorf("the document would become %s, and cloud-init wants a mapping", want.kind)
 	}
+	if d.frame != nil {
+		parse = d.frame.parser(d, parse)
+	}
 	drafts := []draft{d.spliced, d.rewritten, d.expanded, d.uncommented}
 	switch {
 	case d.json:
 		drafts = []draft{d.asJSON}
 	case d.tree == nil:
 		drafts = []draft{d.extended, d.renewed}
+	}
+	if d.frame != nil && lineEnd(d.text) == "" {
+		drafts = withUnended(drafts)
 	}
 	var failure error
 	for _, write := range drafts {
@@ -68,6 +76,19 @@ func (d *document) edit(want *value, parse func(string) (*document, error)) (*do
 		failure = err
 	}
 	return nil, fmt.Errorf("cannot write the result: %w", failure)
+}
+
+// withUnended tries every draft first without the line end of its last line: in a MIME part the one before the
+// delimiter does not count. It may matter, at the end of a literal scalar.
+func withUnended(drafts []draft) []draft {
+	var all []draft
+	for _, write := range drafts {
+		all = append(all, func(want *value) (string, *value, error) {
+			text, reading, err := write(want)
+			return strings.TrimSuffix(text, lineEnd(text)), reading, err
+		}, write)
+	}
+	return all
 }
 
 // faithful parses what a draft wrote and refuses it if that is not what it was to say.
@@ -160,8 +181,11 @@ func (d *document) write(root *yaml.Node, want *value) (string, *value, error) {
 func (d *document) root() *yaml.Node { return d.tree.Content[0] }
 
 func withNewline(s string) string {
-	if s == "" || strings.HasSuffix(s, "\n") {
+	switch {
+	case s == "" || strings.HasSuffix(s, "\n"):
 		return s
+	case strings.Contains(s, "\r\n"):
+		return s + "\r\n"
 	}
 	return s + "\n"
 }

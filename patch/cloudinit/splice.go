@@ -32,9 +32,30 @@ func splice(text string, old, changed *yaml.Node, origin map[*yaml.Node]*yaml.No
 		return "", err
 	}
 	if end := slices.IndexFunc(s.cuts, func(c cut) bool { return c.to == len(s.text) }); end < 0 && len(text) < len(s.text) {
-		return strings.TrimSuffix(s.result(), "\n"), nil // the newline was ours
+		return strings.TrimSuffix(s.result(), s.text[len(text):]), nil // the newline was ours
+	}
+	if len(text) < len(s.text) {
+		s.stripLast(old)
 	}
 	return s.result(), nil
+}
+
+// stripLast makes a literal or folded scalar without a line end, at the end of a text without one, the same
+// before other lines: | becomes |-.
+func (s *splicer) stripLast(n *yaml.Node) {
+	for len(n.Content) > 0 {
+		n = n.Content[len(n.Content)-1]
+	}
+	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 || strings.HasSuffix(n.Value, "\n") || n.Line >= len(s.lines) {
+		return
+	}
+	at := s.lines[n.Line-1] + n.Column // behind | or >
+	if at >= len(s.text) || s.text[at] == '-' || !strings.ContainsRune("|>", rune(s.text[at-1])) {
+		return
+	}
+	if !slices.ContainsFunc(s.cuts, func(c cut) bool { return c.from < at && at <= c.to }) {
+		s.cuts = append(s.cuts, cut{at, at, "-"})
+	}
 }
 
 type splicer struct {

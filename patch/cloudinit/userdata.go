@@ -27,31 +27,44 @@ var foreignFormats = []format{
 	{"#upstart-job", "an upstart job", "turn it into write_files of a #cloud-config"},
 	{"## template: jinja", "a jinja template", "write the values out in a #cloud-config"},
 	{"#!", "a script", "turn it into runcmd or write_files of a #cloud-config"},
-	{"Content-Type:", "a MIME message", "give its text/cloud-config part alone"},
+	{"Content-Type:", "a MIME message that cloud-init does not know for one", "give it the header MIME-Version: 1.0 in its first 4096 bytes"},
 	{"\x1f\u008b", "gzip data", gzipAdvice},
 	{"\x1f" + string(utf8.RuneError), "gzip data", gzipAdvice},
 }
 
 const gzipAdvice = "KubeVirt hands user data to hooks as JSON text, which destroys gzip; give it uncompressed"
 
-// mimeWindow is how far cloud-init looks for a MIME header, in bytes (convert_string in cloudinit/user_data.py).
-const mimeWindow = 4096
-
-// parseUserData reads user data that is a #cloud-config or empty, and names what it found if it is anything else.
-// It never quotes user data, which may hold secrets.
-func parseUserData(text string) (*document, error) {
-	if strings.Contains(strings.ToLower(text[:min(len(text), mimeWindow)]), "mime-version:") {
-		return nil, refuse("MIME multi-part (mime-version: stands in its first 4096 bytes)", "give the text/cloud-config part alone")
-	}
-	for _, f := range foreignFormats {
-		if strings.HasPrefix(text, f.prefix) {
-			return nil, refuse(f.name, f.advice)
+// foreignFormat returns the format that a text has, nil for a #cloud-config and what cloud-init does not know.
+func foreignFormat(text string) *format {
+	for i := range foreignFormats {
+		if strings.HasPrefix(text, foreignFormats[i].prefix) {
+			return &foreignFormats[i]
 		}
+	}
+	return nil
+}
+
+// cloudConfigHeader is the first line of a #cloud-config with its line end, which is no part of the document to an edit; else empty.
+func cloudConfigHeader(text string) string {
+	if !strings.HasPrefix(text, cloudConfig) {
+		return ""
+	}
+	line, _, _ := strings.Cut(text, "\n")
+	return text[:min(len(line)+1, len(text))]
+}
+
+// parseUserData reads user data that is a #cloud-config, a MIME message with one, or empty, and names what it found if it
+// is anything else. It never quotes user data, which may hold secrets.
+func parseUserData(text string) (*document, error) {
+	if looksLikeMIME(text) {
+		return parseMIME(text)
+	}
+	if f := foreignFormat(text); f != nil {
+		return nil, refuse(f.name, f.advice)
 	}
 	switch {
 	case strings.HasPrefix(text, cloudConfig):
-		first, _, _ := strings.Cut(text, "\n")
-		return parseMapping(text, text[:min(len(first)+1, len(text))])
+		return parseMapping(text, cloudConfigHeader(text))
 	case strings.TrimSpace(text) == "":
 		return parseMapping(emptyUserData, emptyUserData)
 	case strings.ContainsFunc(text, func(r rune) bool { return unprintable(r) && r != '\n' && r != '\r' }):
@@ -63,7 +76,7 @@ func parseUserData(text string) (*document, error) {
 }
 
 func refuse(found, advice string) error {
-	return fmt.Errorf("the user data is %s, and only a #cloud-config or empty user data can be edited: %s", found, advice)
+	return fmt.Errorf("the user data is %s, and only a #cloud-config, alone or in MIME multi-part, can be edited: %s", found, advice)
 }
 
 // parseNetworkData reads network data: YAML or JSON, or nothing. ConfigDrive's is a JSON file, so an empty one becomes JSON.
