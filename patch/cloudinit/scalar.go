@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
@@ -27,6 +28,8 @@ var (
 	timePattern = regexp.MustCompile(`^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}` +
 		`|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?` +
 		`(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?)$`)
+	// timeFields are the numbers of a time in their order, without its fraction.
+	timeFields = regexp.MustCompile(`\.[0-9]*|[0-9]+`)
 	// pythonFloat is what Python's float() takes of the text behind an explicit !!float.
 	pythonFloat = regexp.MustCompile(`^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$`)
 )
@@ -62,8 +65,10 @@ func readPlain(s string) (*value, error) {
 		return &value{kind: kindString, text: s}, nil
 	case floatPattern.MatchString(s):
 		return readFloat(s)
-	case infinityPattern.MatchString(s), timePattern.MatchString(s):
+	case infinityPattern.MatchString(s):
 		return &value{kind: kindOpaque, text: s}, nil
+	case timePattern.MatchString(s):
+		return readTime(s)
 	case intPattern.MatchString(s):
 		return readInt(s)
 	}
@@ -77,8 +82,10 @@ func readTagged(tag, s string) (*value, error) {
 		return &value{kind: kindString, text: s}, nil
 	case tag == "!!null":
 		return &value{kind: kindNull}, nil
-	case tag == "!!binary", tag == "!!timestamp", tag == "!!float" && infinityPattern.MatchString(s):
+	case tag == "!!binary", tag == "!!float" && infinityPattern.MatchString(s):
 		return &value{kind: kindOpaque, text: s}, nil
+	case tag == "!!timestamp" && timePattern.MatchString(s):
+		return readTime(s)
 	case tag == "!!int" && intPattern.MatchString(s):
 		return readInt(s)
 	case tag == "!!float" && (pythonFloat.MatchString(s) || floatPattern.MatchString(s)):
@@ -142,6 +149,25 @@ func readFloat(s string) (*value, error) {
 		return readSexagesimal(s)
 	}
 	return newFloat(s), nil
+}
+
+// readTime reads what timePattern matches. Python has no day beyond the calendar, and no offset of a day or more.
+func readTime(s string) (*value, error) {
+	var fields [8]int // year, month, day, hour, minute, second, hour and minute of the offset
+	n := 0
+	for _, digits := range timeFields.FindAllString(s, -1) {
+		if digits[0] != '.' {
+			fields[n], _ = strconv.Atoi(digits)
+			n++
+		}
+	}
+	t := time.Date(fields[0], time.Month(fields[1]), fields[2], fields[3], fields[4], fields[5], 0, time.UTC)
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	if [6]int{year, int(month), day, hour, minute, second} != [6]int(fields[:6]) || year < 1 || fields[6]*60+fields[7] >= 24*60 {
+		return nil, errors.New("cloud-init cannot read this date, which does not exist; quote it if it is text")
+	}
+	return &value{kind: kindOpaque, text: s}, nil
 }
 
 // newFloat makes a float of decimal text, even if it looks like an integer.
