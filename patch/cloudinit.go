@@ -18,6 +18,7 @@ type cloudInitRule struct {
 	*bundle.CloudInitRule
 	field      string
 	operation  cloudinit.Operation // without its value where there is an expression
+	template   bool                // whether strings of the value hold $(NAME)
 	when       *expression
 	expression *expression
 }
@@ -27,6 +28,12 @@ func (c *patchCompiler) compileCloudInitRule(field string, r *bundle.CloudInitRu
 	out := cloudInitRule{CloudInitRule: r, field: field}
 	out.operation = cloudinit.Operation{Target: r.Target, Op: r.Op, Path: r.Path, From: r.From, Create: r.Create}
 	c.compileValue(&out)
+	if isTemplate(r.Path) {
+		c.errorf(field+".path", r.Name, errTemplatePlace)
+	}
+	if isTemplate(r.From) {
+		c.errorf(field+".from", r.Name, errTemplatePlace)
+	}
 	for _, p := range out.operation.Validate() {
 		c.errorf(field+"."+p.Field, r.Name, p.Err)
 	}
@@ -51,11 +58,11 @@ func (c *patchCompiler) compileValue(r *cloudInitRule) {
 	switch {
 	case r.Value != nil:
 		r.operation.Value = r.Value
-		err = checkSubstitution(string(r.Value))
+		err = c.compileTemplates(r)
 	case r.YAML != "":
 		field = "yaml"
-		if err = checkSubstitution(r.YAML); err == nil {
-			r.operation.Value, err = cloudinit.ParseYAML(r.YAML)
+		if r.operation.Value, err = cloudinit.ParseYAML(r.YAML); err == nil {
+			err = c.compileTemplates(r)
 		}
 	case r.Expression != "":
 		field = "expression"
@@ -66,6 +73,23 @@ func (c *patchCompiler) compileValue(r *cloudInitRule) {
 		c.errorf(r.field+"."+field, r.Name, err)
 		r.operation.Value = json.RawMessage("null") // or Validate would miss the value
 	}
+}
+
+var errTemplatePlace = errors.New("$(NAME) stands for a variable in the strings of a value only, not in keys and paths: put the key into a value that an expression gives")
+
+// compileTemplates checks every string of the parsed value that holds $(NAME).
+func (c *patchCompiler) compileTemplates(r *cloudInitRule) error {
+	_, err := cloudinit.MapStrings(r.operation.Value, func(text string, isKey bool) (string, error) {
+		switch {
+		case !isTemplate(text):
+			return text, nil
+		case isKey:
+			return "", errTemplatePlace
+		}
+		r.template = true
+		return text, checkTemplate(text, c.vars)
+	})
+	return err
 }
 
 // CloudInit applies the bundle to KubeVirt's CloudInitData, given and returned as JSON,
@@ -157,6 +181,18 @@ func (r *cloudInitRule) run(in *input, data *cloudinit.Data) (RuleReport, error)
 		}
 	}
 	operation := r.operation
+	if r.template {
+		value, err := cloudinit.MapStrings(operation.Value, func(text string, isKey bool) (string, error) {
+			if isKey {
+				return text, nil
+			}
+			return in.expand(text)
+		})
+		if err != nil {
+			return failed(fmt.Errorf("value: %w", err))
+		}
+		operation.Value = value
+	}
 	if r.expression != nil {
 		value, ok, err := r.expression.json(in)
 		if err != nil {

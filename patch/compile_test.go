@@ -174,7 +174,22 @@ func TestCompilePatchRefuses(t *testing.T) {
 		}, "spec.cloudInit[0].yaml"},
 		"cloud-init substitution": {func(p *bundle.Patch) {
 			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/x", Value: json.RawMessage(`"$(name)"`)}}
-		}, "spec.cloudInit[0].value: $( is reserved"},
+		}, "spec.cloudInit[0].value: $(name): no variable of that name"},
+		"cloud-init substitution, escaped": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/x", Value: json.RawMessage(`["\u0024(name"]`)}}
+		}, "spec.cloudInit[0].value: $( at byte 0"},
+		"cloud-init substitution, yaml": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/x", YAML: "a: [{b: x$(name)}]"}}
+		}, "spec.cloudInit[0].yaml: $(name): no variable of that name"},
+		"cloud-init substitution, key": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpMerge, Value: json.RawMessage(`{"a":{"$(name)":1}}`)}}
+		}, "spec.cloudInit[0].value: $(NAME) stands for a variable in the strings of a value only"},
+		"cloud-init substitution, path": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpRemove, Path: "/$(name)"}}
+		}, "spec.cloudInit[0].path: $(NAME) stands for a variable in the strings of a value only"},
+		"cloud-init substitution, from": {func(p *bundle.Patch) {
+			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpCopy, Path: "/a", From: "/$(name)"}}
+		}, "spec.cloudInit[0].from: $(NAME) stands for a variable in the strings of a value only"},
 		"cloud-init xpath": {func(p *bundle.Patch) {
 			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/x", Expression: "xpath('//a')"}}
 		}, "spec.cloudInit[0].expression: 1:6: undeclared reference to 'xpath'"},

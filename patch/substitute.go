@@ -72,6 +72,9 @@ func expandTemplate(text string, value func(name string) (string, error)) (strin
 		if err != nil {
 			return "", err
 		}
+		if b.Len()+len(before)+len(inserted) > maxCELText {
+			return "", fmt.Errorf("the text would have more than %d bytes with the values of its variables", maxCELText)
+		}
 		b.WriteString(before + inserted)
 		rest = behind
 	}
