@@ -1,0 +1,437 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package patch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/cloudinit"
+	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/patch/schema"
+	"github.com/domainpatch/domainpatch/patch/selector"
+)
+
+// docsFile explains every rule. Its examples are fenced blocks:
+//
+//	```yaml rule    the spec of a patch
+//	```yaml vmi     the VMI (optional)
+//	```xml before   the domain, or ```yaml before for user data
+//	```xml after    what comes out, or ```yaml after
+//	```text error   instead of after; without a before the patch is refused as it is
+//
+// A block of another tag is no part of an example.
+const docsFile = "../docs/rules.md"
+
+// example is one example of docsFile.
+type example struct {
+	line           int // of the rule
+	rule, vmi      string
+	before, after  *string
+	failure        string
+	isUserData     bool
+	expectsFailure bool
+}
+
+func readDocs(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(docsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// examples takes the examples out of the text.
+func examples(t *testing.T, text string) []*example {
+	t.Helper()
+	var all []*example
+	lines := strings.SplitAfter(text, "\n")
+	for i := 0; i < len(lines); i++ {
+		tag, fenced := strings.CutPrefix(strings.TrimSuffix(lines[i], "\n"), "```")
+		if !fenced {
+			continue
+		}
+		start := i + 1
+		for i++; i < len(lines) && lines[i] != "```\n"; i++ {
+		}
+		block := strings.Join(lines[start:i], "")
+		if tag == "yaml rule" {
+			all = append(all, &example{line: start, rule: block})
+			continue
+		}
+		if !strings.Contains(tag, " ") {
+			continue
+		}
+		if len(all) == 0 {
+			t.Fatalf("%s:%d: a block %q before any rule", docsFile, start, tag)
+		}
+		if !all[len(all)-1].take(tag, block) {
+			t.Fatalf("%s:%d: a block of an unknown tag, or a second one: %q", docsFile, start, tag)
+		}
+	}
+	return all
+}
+
+// take adds a block behind the rule; it is false for a tag that is unknown or there already.
+func (e *example) take(tag, block string) bool {
+	e.isUserData = e.isUserData || tag == "yaml before"
+	switch tag {
+	case "yaml vmi":
+		e.vmi = block
+	case "xml before", "yaml before":
+		if e.before != nil {
+			return false
+		}
+		e.before = &block
+	case "xml after", "yaml after":
+		if e.after != nil {
+			return false
+		}
+		e.after = &block
+	case "text error":
+		e.failure, e.expectsFailure = strings.TrimSuffix(block, "\n"), true
+	default:
+		return false
+	}
+	return true
+}
+
+// run gives what comes out of the example.
+func (e *example) run(t *testing.T) (out string, err error) {
+	t.Helper()
+	b := &bundle.Bundle{FormatVersion: bundle.FormatVersion, Patches: []bundle.Patch{{Kind: bundle.KindDomainPatch, Namespace: "vms", Name: "example", FailurePolicy: bundle.Fail}}}
+	decodeYAML(t, e.rule, &b.Patches[0])
+	program, err := Compile(b)
+	if err != nil || e.before == nil {
+		return "", err
+	}
+	var vmi json.RawMessage
+	if e.vmi != "" {
+		decodeYAML(t, e.vmi, &vmi)
+	}
+	if e.isUserData {
+		return e.cloudInit(t, program, vmi)
+	}
+	result, report, err := program.Domain(context.Background(), []byte(*e.before), vmi, nil)
+	if err != nil {
+		return "", err
+	}
+	again, _, err := program.Domain(context.Background(), result, vmi, report)
+	if err != nil || !bytes.Equal(again, result) {
+		t.Errorf("a repeated call: %v\n%s", err, again)
+	}
+	return string(result), nil
+}
+
+func (e *example) cloudInit(t *testing.T, program *Program, vmi []byte) (string, error) {
+	t.Helper()
+	type data struct {
+		DataSource, UserData string
+		NoCloudMetaData      map[string]string
+	}
+	in, err := json.Marshal(data{DataSource: "noCloud", UserData: *e.before, NoCloudMetaData: map[string]string{"instance-id": "example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, _, err := program.CloudInit(context.Background(), in, vmi)
+	if err != nil {
+		return "", err
+	}
+	var out data
+	if err := json.Unmarshal(result, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out.UserData, nil
+}
+
+func decodeYAML(t *testing.T, text string, into any) {
+	t.Helper()
+	asJSON, err := cloudinit.ParseYAML(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(asJSON))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDocsExamples runs every example of the documentation.
+func TestDocsExamples(t *testing.T) {
+	all := examples(t, readDocs(t))
+	if len(all) < 19 {
+		t.Errorf("%s has %d examples, want at least 19", docsFile, len(all))
+	}
+	for _, e := range all {
+		t.Run(fmt.Sprintf("line %d", e.line), func(t *testing.T) {
+			if !e.expectsFailure && (e.before == nil || e.after == nil) {
+				t.Fatal("the example has neither an after nor an error")
+			}
+			out, err := e.run(t)
+			if e.expectsFailure {
+				got := ""
+				if err != nil {
+					got = strings.ReplaceAll(err.Error(), "DomainPatch vms/example: ", "")
+				}
+				if diff := cmp.Diff(e.failure, got); diff != "" {
+					t.Errorf("error (-documented +got):\n%s", diff)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(*e.after, out); diff != "" {
+				t.Errorf("(-documented +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestDocsNames checks that every field of a rule and every value of one is named.
+func TestDocsNames(t *testing.T) {
+	text := readDocs(t)
+	var names []string
+	for _, of := range []reflect.Type{reflect.TypeFor[bundle.DomainRule](), reflect.TypeFor[bundle.CloudInitRule](), reflect.TypeFor[bundle.Variable](), reflect.TypeFor[bundle.MatchCondition]()} {
+		for i := range of.NumField() {
+			name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			names = append(names, name)
+		}
+	}
+	for _, c := range constants(t, "bundle", `^(Op|Position|Expect|Target|UserData|NetworkData|MetaData|Fail|Ignore)`) {
+		if value, err := strconv.Unquote(c.value); err == nil {
+			names = append(names, value)
+		}
+	}
+	if len(names) < 30 {
+		t.Fatalf("found %d names alone: %q", len(names), names)
+	}
+	for _, name := range names {
+		if !strings.Contains(text, "`"+name+"`") {
+			t.Errorf("%s says nothing about `%s`", docsFile, name)
+		}
+	}
+}
+
+// limits are the engine's limits as docsFile writes them.
+var limits = map[string]string{
+	"bundle.MaxBytes":                fmt.Sprintf("%d KiB per bundle", bundle.MaxBytes>>10),
+	"bundle.MaxPatches":              fmt.Sprintf("%d patches per VM", bundle.MaxPatches),
+	"bundle.MaxRules":                fmt.Sprintf("%d rules per patch", bundle.MaxRules),
+	"bundle.MaxPatchExpressionBytes": fmt.Sprintf("%d KiB of expressions per patch", bundle.MaxPatchExpressionBytes>>10),
+	"bundle.MaxExpressionBytes":      fmt.Sprintf("%d KiB of expressions per bundle", bundle.MaxExpressionBytes>>10),
+	"cloudinit.MaxBytes":             fmt.Sprintf("%d KiB of CloudInitData", cloudinit.MaxBytes>>10),
+	"cloudinit.MaxGrowth":            fmt.Sprintf("%d KiB by which one document of it may grow", cloudinit.MaxGrowth>>10),
+	"cloudinit.MaxValue":             fmt.Sprintf("%d KiB per value", cloudinit.MaxValue>>10),
+	"cloudinit.MaxPath":              fmt.Sprintf("%d bytes per JSON Pointer", cloudinit.MaxPath),
+	"cloudinit.MaxDepth":             fmt.Sprintf("%d levels of mappings and lists", cloudinit.MaxDepth),
+	"cloudinit.MaxNodes":             fmt.Sprintf("%s values per document", thousands(cloudinit.MaxNodes)),
+	"document.MaxBytes":              fmt.Sprintf("%d KiB of domain XML", document.MaxBytes>>10),
+	"document.MaxGrowth":             fmt.Sprintf("%d KiB by which the domain may grow", document.MaxGrowth>>10),
+	"document.MaxDepth":              fmt.Sprintf("%d levels of elements", document.MaxDepth),
+	"document.MaxNodes":              fmt.Sprintf("%s elements, texts and comments", thousands(document.MaxNodes)),
+	"document.MaxAttributes":         fmt.Sprintf("%d attributes per element", document.MaxAttributes),
+	"selector.MaxPathBytes":          fmt.Sprintf("%d bytes per path", selector.MaxPathBytes),
+	"selector.MaxDepth":              fmt.Sprintf("%d levels of predicates", selector.MaxDepth),
+	"selector.MaxMatches":            fmt.Sprintf("%d matches per path", selector.MaxMatches),
+	"selector.MaxSteps":              fmt.Sprintf("%s evaluation steps per rule", thousands(selector.MaxSteps)),
+	"patch.MaxDuration":              fmt.Sprintf("%d seconds per call", int(MaxDuration.Seconds())),
+	"patch.maxExpressionBytes":       fmt.Sprintf("%d bytes per expression", maxExpressionBytes),
+	"patch.maxExpressionCost":        fmt.Sprintf("%s units of cost per evaluation", thousands(maxExpressionCost)),
+	"patch.maxCELText":               fmt.Sprintf("%d KiB per text in an expression", maxCELText>>10),
+	"patch.maxCELList":               fmt.Sprintf("%s elements per list in an expression", thousands(maxCELList)),
+	"patch.maxVMIBytes":              fmt.Sprintf("%d MiB of VMI", maxVMIBytes>>20),
+}
+
+// thousands writes a number of at most six digits with a comma.
+func thousands(n int) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }
+
+// TestDocsLimits checks that every limit of the engine is in the documentation, with its value.
+func TestDocsLimits(t *testing.T) {
+	text := readDocs(t)
+	for folder, pattern := range map[string]string{"bundle": "^Max", "cloudinit": "^Max", "document": "^Max", "selector": "^Max", ".": "^[mM]ax[A-Z]"} {
+		found := constants(t, folder, pattern)
+		if len(found) == 0 {
+			t.Errorf("no limit found in %s", folder)
+		}
+		for _, c := range found {
+			want, known := limits[c.name]
+			switch {
+			case !known:
+				t.Errorf("the limit %s is new: add it to the table of this test and to %s", c.name, docsFile)
+			case !strings.Contains(text, want):
+				t.Errorf("%s does not say %q (%s)", docsFile, want, c.name)
+			}
+		}
+	}
+}
+
+// constant is a constant of a package of the engine.
+type constant struct{ name, value string }
+
+// constants lists the constants of a folder whose names match.
+func constants(t *testing.T, folder, pattern string) []constant {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []constant
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			decl, isDecl := n.(*ast.GenDecl)
+			if !isDecl || decl.Tok != token.CONST {
+				return true
+			}
+			for _, s := range decl.Specs {
+				spec := s.(*ast.ValueSpec)
+				if !regexp.MustCompile(pattern).MatchString(spec.Names[0].Name) {
+					continue
+				}
+				c := constant{name: file.Name.Name + "." + spec.Names[0].Name}
+				if literal, ok := spec.Values[0].(*ast.BasicLit); ok {
+					c.value = literal.Value
+				}
+				found = append(found, c)
+			}
+			return false
+		})
+	}
+	return found
+}
+
+// section is the text below a heading, up to the next heading of any level.
+func section(t *testing.T, text, heading string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(text, "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("%s has no heading %q", docsFile, heading)
+	}
+	before, _, _ := strings.Cut(rest, "\n#")
+	return before
+}
+
+// rows are the cells of the tables in a text, without the rows of their heads.
+func rows(text string) [][]string {
+	var all [][]string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "|") {
+			continue
+		}
+		var cells []string
+		for cell := range strings.SplitSeq(strings.Trim(strings.ReplaceAll(line, `\|`, "\x00"), "|"), "|") {
+			cells = append(cells, strings.ReplaceAll(strings.TrimSpace(cell), "\x00", "|"))
+		}
+		all = append(all, cells)
+		if strings.HasPrefix(cells[0], "---") {
+			all = all[:len(all)-2]
+		}
+	}
+	return all
+}
+
+// TestDocsErrors checks the table of errors against those that the cases and the examples
+// want: each has a row, and each row an error.
+func TestDocsErrors(t *testing.T) {
+	text := readDocs(t)
+	var wanted []string
+	files, err := filepath.Glob("testdata/cases/*/want.err")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no case fails", err)
+	}
+	for _, file := range files {
+		lines, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wanted = append(wanted, strings.Split(strings.TrimSpace(string(lines)), "\n")...)
+	}
+	for _, e := range examples(t, text) {
+		if e.expectsFailure {
+			wanted = append(wanted, strings.Split(e.failure, "\n")...)
+		}
+	}
+	used := map[string]bool{}
+	table := rows(section(t, text, "## Errors"))
+	for _, message := range wanted {
+		row := slices.IndexFunc(table, func(cells []string) bool { return matches(cells[0], message) })
+		if row < 0 {
+			t.Errorf("%s has no row for this error: %s", docsFile, message)
+			continue
+		}
+		used[table[row][0]] = true
+	}
+	for _, cells := range table {
+		if !used[cells[0]] {
+			t.Errorf("no case and no example gives this error of %s: %s", docsFile, cells[0])
+		}
+	}
+}
+
+// matches compares a message with a row's code, in which … stands for any text.
+func matches(code, message string) bool {
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(strings.Trim(code, "`")), "…", ".*")
+	return regexp.MustCompile(pattern).MatchString(message)
+}
+
+// TestDocsDropped checks what the documentation says that KubeVirt keeps and drops.
+func TestDocsDropped(t *testing.T) {
+	table := rows(section(t, readDocs(t), "### What KubeVirt keeps"))
+	if len(table) < 2 {
+		t.Fatalf("the table has %d rows", len(table))
+	}
+	for _, cells := range table {
+		for path := range strings.SplitSeq(cells[0], ",") {
+			path = strings.Trim(path, " `")
+			kept := keeps(path)
+			if want := cells[1] == "kept"; kept != want {
+				t.Errorf("%s: documented as %s, and KubeVirt keeps it: %t", path, cells[1], kept)
+			}
+		}
+	}
+}
+
+// keeps says whether KubeVirt keeps what a path such as devices/disk/target/@bus names.
+func keeps(path string) bool {
+	e := schema.Domain()
+	for step := range strings.SplitSeq(path, "/") {
+		if name, isAttribute := strings.CutPrefix(step, "@"); isAttribute {
+			return e.Keeps("", name)
+		}
+		namespace := ""
+		if local, is := strings.CutPrefix(step, "qemu:"); is {
+			namespace, step = document.QEMUNamespace, local
+		}
+		if e = e.Child(namespace, step); e == nil {
+			return false
+		}
+	}
+	return true
+}
