@@ -32,16 +32,15 @@ func none(*xmlquery.Node) bool { return false }
 
 // content lists the elements and texts that count.
 func content(n *xmlquery.Node, ignore func(*xmlquery.Node) bool) []*xmlquery.Node {
-	hasElements := slices.ContainsFunc(children(n), isElement)
-	return slices.DeleteFunc(children(n), func(c *xmlquery.Node) bool {
-		switch c.Type {
-		case xmlquery.ElementNode:
-			return ignore(c)
-		case xmlquery.TextNode:
-			return hasElements && isBlank(c)
+	var all []*xmlquery.Node
+	hasElements := hasElement(n)
+	for c := range children(n) {
+		isText := c.Type == xmlquery.TextNode && !(hasElements && isBlank(c))
+		if isText || isElement(c) && !ignore(c) {
+			all = append(all, c)
 		}
-		return true
-	})
+	}
+	return all
 }
 
 func sameAttributes(a, b *xmlquery.Node) bool {

@@ -17,64 +17,85 @@ type Document struct {
 	source  string
 	bom     string
 	records []record
-	slab    []xmlquery.Node
-	parsed  int // records of the source's nodes; those of inserted nodes follow
-	grown   int // bytes that edits added
+	nodes   []xmlquery.Node                // the slab that new nodes come from
+	tags    map[*xmlquery.Node][]attribute // of the elements whose attributes were edited
+	parsed  int                            // records of the source's nodes; those of inserted nodes follow
+	grown   int                            // bytes that edits added
 	edits   int
 }
 
-// record is what a node remembers of its source. Node.LineNumber is its index.
+// record is what a node remembers of its source. Node.LineNumber is its index, or plain for
+// a text that is its own source: most are white space, and there are more texts than elements.
 type record struct {
-	outer   string // the whole node; for elements valid while the subtree is untouched
+	source  string // of the whole node; of an element valid while its subtree is untouched
+	inner   int32  // of an element: where in source its start tag ends
+	end     int32  // and where its end tag begins, which an element written as <name/> has not
 	touched bool   // something in the subtree, the node's own tag included, was edited
-
-	// Elements alone:
-	openTag, closeTag string
-	start             int // offset of the start tag while its document is parsed
-	attrs             []attribute
-	empty             bool // written as <name/>
-	retagged          bool // attributes were edited: the start tag is put together anew
 }
 
-// attribute is the source of one attribute, parallel to Node.Attr.
-type attribute struct {
-	raw   string // white space before it, name, =, quoted value
-	value int    // where in raw the value starts, behind its quote
-	fresh bool   // raw is stale or empty: write name and value
-}
+func (r *record) startTag() string { return r.source[:r.inner] }
+func (r *record) endTag() string   { return r.source[r.end:] }
+
+// isEmptyTag says whether the element is written as <name/>.
+func (r *record) isEmptyTag() bool { return int(r.inner) == len(r.source) }
+
+const plain = -1
+
+// How many nodes and attributes are allocated at once: few enough to waste little, and to
+// fill a size class of the runtime.
+const (
+	nodeSlabSize = 69
+	attrSlabSize = 63
+)
 
 func newDocument(source string) *Document {
-	d := &Document{source: source}
-	// Every element and comment starts with <, every text follows or precedes one: a good first guess.
-	guess := min(2*strings.Count(source, "<")+2, MaxNodes)
-	d.slab = make([]xmlquery.Node, 0, guess)
-	d.records = make([]record, 0, guess)
-	d.root = d.newNode(xmlquery.DocumentNode, "", record{outer: source})
+	// Every element and comment starts with <, and a text may stand before and behind it. Most
+	// elements have an end tag, too.
+	tags := strings.Count(source, "<")
+	d := &Document{source: source, records: make([]record, 0, min(16+tags/2, MaxNodes))}
+	d.nodes = make([]xmlquery.Node, 0, min(2+2*tags, nodeSlabSize))
+	d.root = d.newNode(xmlquery.DocumentNode, "", source)
 	return d
 }
 
-func (d *Document) newNode(kind xmlquery.NodeType, data string, r record) *xmlquery.Node {
-	if len(d.slab) == cap(d.slab) {
-		d.slab = make([]xmlquery.Node, 0, 256)
+func (d *Document) newNode(kind xmlquery.NodeType, data, source string) *xmlquery.Node {
+	if len(d.nodes) == cap(d.nodes) {
+		d.nodes = make([]xmlquery.Node, 0, nodeSlabSize)
 	}
-	d.slab = d.slab[:len(d.slab)+1]
-	n := &d.slab[len(d.slab)-1]
-	n.Type, n.Data, n.LineNumber = kind, data, len(d.records)
-	d.records = append(d.records, r)
+	d.nodes = d.nodes[:len(d.nodes)+1]
+	n := &d.nodes[len(d.nodes)-1]
+	n.Type, n.Data = kind, data
+	d.setSource(n, source)
 	return n
 }
 
+func (d *Document) setSource(n *xmlquery.Node, source string) {
+	if n.Type == xmlquery.TextNode && n.Data == source {
+		n.LineNumber = plain
+		return
+	}
+	n.LineNumber = len(d.records)
+	d.records = append(d.records, record{source: source})
+}
+
+// record is that of an element, or of the document itself.
 func (d *Document) record(n *xmlquery.Node) *record { return &d.records[n.LineNumber] }
+
+// sourceOf is how a node is written, of an element while its subtree is untouched.
+func (d *Document) sourceOf(n *xmlquery.Node) string {
+	if n.LineNumber == plain {
+		return n.Data
+	}
+	return d.records[n.LineNumber].source
+}
 
 // Root is the document node, the parent of the root element.
 func (d *Document) Root() *xmlquery.Node { return d.root }
 
 // Element is the root element.
 func (d *Document) Element() *xmlquery.Node {
-	for n := d.root.FirstChild; n != nil; n = n.NextSibling {
-		if n.Type == xmlquery.ElementNode {
-			return n
-		}
+	for n := range EachElement(d.root) {
+		return n
 	}
 	return nil
 }
@@ -84,7 +105,7 @@ func (d *Document) Hide(n *xmlquery.Node) {
 	n.Type, n.FirstChild, n.LastChild, n.Attr = xmlquery.CommentNode, nil, nil, nil
 }
 
-// Original says whether a node was in the source. An element that replaces another was not.
+// Original says whether an element was in the source. An element that replaces another was not.
 func (d *Document) Original(n *xmlquery.Node) bool { return n.LineNumber < d.parsed }
 
 // Touched says whether any edit was made.
@@ -98,8 +119,7 @@ func (d *Document) Bytes() []byte {
 	if !d.Touched() {
 		return []byte(d.source)
 	}
-	w := writer{doc: d}
-	w.buf = make([]byte, 0, len(d.source)+1024)
+	w := writer{doc: d, buf: make([]byte, 0, len(d.source)+d.grown+256)}
 	w.buf = append(w.buf, d.bom...)
 	w.children(d.root)
 	return w.buf
@@ -117,28 +137,28 @@ func (w *writer) children(n *xmlquery.Node) {
 }
 
 func (w *writer) node(n *xmlquery.Node) {
-	r := w.doc.record(n)
-	if n.Type != xmlquery.ElementNode || !r.touched {
-		w.buf = append(w.buf, r.outer...)
+	if n.Type != xmlquery.ElementNode || !w.doc.record(n).touched {
+		w.buf = append(w.buf, w.doc.sourceOf(n)...)
 		return
 	}
+	r := w.doc.record(n)
 	hasContent := n.FirstChild != nil
 	w.startTag(n, r, hasContent)
-	if !hasContent && r.empty {
-		return
+	switch {
+	case !r.isEmptyTag():
+		w.children(n)
+		w.buf = append(w.buf, r.endTag()...)
+	case hasContent:
+		w.children(n)
+		w.buf = append(append(append(w.buf, "</"...), qualified(n.Prefix, n.Data)...), '>')
 	}
-	w.children(n)
-	if r.closeTag != "" {
-		w.buf = append(w.buf, r.closeTag...)
-		return
-	}
-	w.buf = append(append(append(w.buf, "</"...), qualified(n.Prefix, n.Data)...), '>')
 }
 
 func (w *writer) startTag(n *xmlquery.Node, r *record, hasContent bool) {
-	if !r.retagged {
-		tag := r.openTag
-		if r.empty && hasContent {
+	attrs, retagged := w.doc.tags[n]
+	if !retagged {
+		tag := r.startTag()
+		if r.isEmptyTag() && hasContent {
 			tag = strings.TrimRight(strings.TrimSuffix(tag, "/>"), " \t\r\n") + ">"
 		}
 		w.buf = append(w.buf, tag...)
@@ -146,9 +166,9 @@ func (w *writer) startTag(n *xmlquery.Node, r *record, hasContent bool) {
 	}
 	w.buf = append(append(w.buf, '<'), qualified(n.Prefix, n.Data)...)
 	for i := range n.Attr {
-		w.attribute(&n.Attr[i], &r.attrs[i])
+		w.attribute(&n.Attr[i], &attrs[i])
 	}
-	if r.empty && !hasContent {
+	if r.isEmptyTag() && !hasContent {
 		w.buf = append(w.buf, '/')
 	}
 	w.buf = append(w.buf, '>')
@@ -156,7 +176,7 @@ func (w *writer) startTag(n *xmlquery.Node, r *record, hasContent bool) {
 
 func (w *writer) attribute(a *xmlquery.Attr, source *attribute) {
 	switch {
-	case !source.fresh:
+	case !source.edited:
 		w.buf = append(w.buf, source.raw...)
 	case source.raw == "":
 		w.buf = append(append(append(w.buf, ' '), qualified(a.Name.Space, a.Name.Local)...), `="`...)

@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -56,9 +57,8 @@ func (d *Document) SetAttribute(n *xmlquery.Node, i int, value string) (bool, er
 	if err := d.admit(value); err != nil {
 		return false, err
 	}
-	r := d.record(n)
+	d.attributes(n)[i].edited = true
 	n.Attr[i].Value = value
-	r.attrs[i].fresh, r.retagged = true, true
 	d.touch(n)
 	return true, nil
 }
@@ -71,21 +71,45 @@ func (d *Document) AddAttribute(n *xmlquery.Node, local, value string) error {
 	if len(n.Attr) >= MaxAttributes {
 		return fmt.Errorf("<%s> would have more than %d attributes", n.Data, MaxAttributes)
 	}
-	r := d.record(n)
+	d.tags[n] = append(d.attributes(n), attribute{edited: true})
 	n.Attr = append(n.Attr, xmlquery.Attr{Name: xml.Name{Local: local}, Value: value})
-	r.attrs = append(r.attrs, attribute{fresh: true})
-	r.retagged = true
 	d.touch(n)
 	return nil
 }
 
 // RemoveAttribute removes the attribute with the given index.
 func (d *Document) RemoveAttribute(n *xmlquery.Node, i int) {
-	r := d.record(n)
+	d.tags[n] = slices.Delete(d.attributes(n), i, i+1)
 	n.Attr = slices.Delete(n.Attr, i, i+1)
-	r.attrs = slices.Delete(r.attrs, i, i+1)
-	r.retagged = true
 	d.touch(n)
+}
+
+// attribute is the source of one attribute, parallel to Node.Attr.
+type attribute struct {
+	raw    string // white space before it, name, =, quoted value; empty for a new one
+	value  int    // where in raw the value starts, behind its quote
+	edited bool   // raw is stale: write name and value
+}
+
+// attributes gives the sources of an element's attributes to an edit. Few elements are
+// edited, so they are found by reading the start tag a second time.
+func (d *Document) attributes(n *xmlquery.Node) []attribute {
+	if all, ok := d.tags[n]; ok {
+		return all
+	}
+	s := scanner{src: d.record(n).startTag(), pos: 1 + len(qualified(n.Prefix, n.Data))}
+	all := make([]attribute, len(n.Attr), len(n.Attr)+1)
+	for i := range all {
+		start := s.pos
+		s.space()
+		valueAt, _ := s.attribute(&xmlquery.Attr{}) // the parser has read this tag before
+		all[i] = attribute{raw: s.src[start:s.pos], value: valueAt - start}
+	}
+	if d.tags == nil {
+		d.tags = map[*xmlquery.Node][]attribute{}
+	}
+	d.tags[n] = all
+	return all
 }
 
 // ErrElementContent says that text was meant for an element that holds elements.
@@ -97,7 +121,7 @@ func (d *Document) SetText(n *xmlquery.Node, text string) (bool, error) {
 	if n.Type == xmlquery.TextNode {
 		return d.setTextNode(n, text)
 	}
-	if slices.ContainsFunc(children(n), isElement) {
+	if hasElement(n) {
 		return false, fmt.Errorf("<%s>: %w", n.Data, ErrElementContent)
 	}
 	if Text(n) == text {
@@ -108,7 +132,7 @@ func (d *Document) SetText(n *xmlquery.Node, text string) (bool, error) {
 	}
 	d.touch(n)
 	put := false
-	for _, c := range children(n) {
+	for c := range children(n) {
 		switch {
 		case c.Type != xmlquery.TextNode:
 		case !put && text != "":
@@ -119,7 +143,7 @@ func (d *Document) SetText(n *xmlquery.Node, text string) (bool, error) {
 		}
 	}
 	if !put && text != "" {
-		d.insertBefore(n, n.FirstChild, d.newNode(xmlquery.TextNode, text, record{outer: escapeText(text)}))
+		d.insertBefore(n, n.FirstChild, d.newNode(xmlquery.TextNode, text, escapeText(text)))
 	}
 	return true, nil
 }
@@ -138,7 +162,7 @@ func (d *Document) setTextNode(n *xmlquery.Node, text string) (bool, error) {
 
 func (d *Document) rewrite(n *xmlquery.Node, text string) {
 	n.Data = text
-	d.record(n).outer = escapeText(text)
+	d.setSource(n, escapeText(text))
 }
 
 // Remove takes an element or a text out of the document, and with an element the
@@ -179,17 +203,38 @@ func isBlank(n *xmlquery.Node) bool {
 	return n != nil && n.Type == xmlquery.TextNode && strings.Trim(n.Data, " \t\r\n") == ""
 }
 
-func children(n *xmlquery.Node) []*xmlquery.Node {
-	var all []*xmlquery.Node
-	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		all = append(all, c)
+// children goes over the children of a node. The loop may unlink the child it is at.
+func children(n *xmlquery.Node) iter.Seq[*xmlquery.Node] {
+	return func(yield func(*xmlquery.Node) bool) {
+		for c := n.FirstChild; c != nil; {
+			next := c.NextSibling
+			if !yield(c) {
+				return
+			}
+			c = next
+		}
 	}
-	return all
+}
+
+// EachElement goes over the element children of a node. The loop may edit the child it is at.
+func EachElement(n *xmlquery.Node) iter.Seq[*xmlquery.Node] {
+	return func(yield func(*xmlquery.Node) bool) {
+		for c := range children(n) {
+			if isElement(c) && !yield(c) {
+				return
+			}
+		}
+	}
 }
 
 // Elements lists the element children of a node.
-func Elements(n *xmlquery.Node) []*xmlquery.Node {
-	return slices.DeleteFunc(children(n), func(c *xmlquery.Node) bool { return !isElement(c) })
+func Elements(n *xmlquery.Node) []*xmlquery.Node { return slices.Collect(EachElement(n)) }
+
+func hasElement(n *xmlquery.Node) bool {
+	for range EachElement(n) {
+		return true
+	}
+	return false
 }
 
 func appendChild(parent, n *xmlquery.Node) {

@@ -45,7 +45,7 @@ func (d *Document) rewriteTexts(n *xmlquery.Node, rewrite func(string) (string, 
 			return fmt.Errorf("the attribute %s of <%s>: %w", a.Name.Local, n.Data, err)
 		}
 	}
-	for _, c := range children(n) {
+	for c := range children(n) {
 		err := error(nil)
 		switch {
 		case c.Type == xmlquery.TextNode:

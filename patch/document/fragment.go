@@ -27,16 +27,16 @@ func ParseFragment(text string) (*Fragment, error) {
 		return nil, fmt.Errorf("the fragment has %d bytes, over the limit of %d", len(text), MaxGrowth)
 	}
 	d := newDocument(text)
-	p := &parser{scanner: scanner{src: text}, doc: d, fragment: true, open: []*xmlquery.Node{d.root}, maxNodes: MaxNodes}
-	p.bound = []binding{{"qemu", QEMUNamespace}}
-	if i := firstBadChar(text); i >= 0 {
-		return nil, p.errorAt(i, "not UTF-8, or a character that XML cannot hold")
+	p := newParser(d, text, MaxNodes)
+	p.top, p.fragment, p.bound = d.root, true, []binding{{"qemu", QEMUNamespace}}
+	if err := p.checkChars(); err != nil {
+		return nil, err
 	}
 	if err := p.content(); err != nil {
 		return nil, err
 	}
-	for _, n := range children(d.root) {
-		if !isElement(n) && strings.HasPrefix(d.record(n).outer, "<?") {
+	for n := range children(d.root) {
+		if !isElement(n) && strings.HasPrefix(d.sourceOf(n), "<?") {
 			return nil, errors.New("only elements and comments may stand at the top of a fragment")
 		}
 	}
@@ -53,7 +53,7 @@ func (f *Fragment) Elements() []*xmlquery.Node { return f.elements }
 
 func depthBelow(n *xmlquery.Node) int {
 	deepest := 0
-	for _, c := range Elements(n) {
+	for c := range EachElement(n) {
 		deepest = max(deepest, 1+depthBelow(c))
 	}
 	return deepest
@@ -78,12 +78,12 @@ func (f *Fragment) text(n *xmlquery.Node, place *xmlquery.Node, at indentation) 
 func (f *Fragment) write(b *strings.Builder, n *xmlquery.Node, at indentation) {
 	r := f.doc.record(n)
 	if !at.multiline() || !elementsOnly(n) {
-		b.WriteString(r.outer)
+		b.WriteString(r.source)
 		return
 	}
-	b.WriteString(r.openTag)
+	b.WriteString(r.startTag())
 	deeper := at.deeper()
-	for _, c := range children(n) {
+	for c := range children(n) {
 		if isBlank(c) {
 			continue
 		}
@@ -91,17 +91,17 @@ func (f *Fragment) write(b *strings.Builder, n *xmlquery.Node, at indentation) {
 		if isElement(c) {
 			f.write(b, c, deeper)
 		} else {
-			b.WriteString(f.doc.record(c).outer)
+			b.WriteString(f.doc.sourceOf(c))
 		}
 	}
 	b.WriteString(at.lead)
-	b.WriteString(r.closeTag)
+	b.WriteString(r.endTag())
 }
 
 // elementsOnly says whether an element holds elements and no text beside them.
 func elementsOnly(n *xmlquery.Node) bool {
 	elements := false
-	for _, c := range children(n) {
+	for c := range children(n) {
 		if c.Type == xmlquery.TextNode && !isBlank(c) {
 			return false
 		}
@@ -115,7 +115,12 @@ func usesQEMU(n *xmlquery.Node) bool {
 		slices.ContainsFunc(n.Attr, func(a xmlquery.Attr) bool { return a.Name.Space == "qemu" }) {
 		return true
 	}
-	return slices.ContainsFunc(Elements(n), usesQEMU)
+	for c := range EachElement(n) {
+		if usesQEMU(c) {
+			return true
+		}
+	}
+	return false
 }
 
 // Place says where elements go relative to a node.
@@ -169,23 +174,29 @@ func (d *Document) slot(ref *xmlquery.Node, place Place) (parent, next *xmlquery
 }
 
 func (d *Document) slotIn(parent *xmlquery.Node, place Place) (_, next *xmlquery.Node, s spacing) {
-	all := slices.DeleteFunc(children(parent), isBlank)
-	if len(all) > 0 {
-		ref, place := all[len(all)-1], map[Place]Place{LastIn: After, FirstIn: Before}[place]
-		if place == Before {
-			ref = all[0]
+	ref, beside := parent.LastChild, After
+	if place == FirstIn {
+		ref, beside = parent.FirstChild, Before
+	}
+	for isBlank(ref) {
+		if place == FirstIn {
+			ref = ref.NextSibling
+		} else {
+			ref = ref.PrevSibling
 		}
+	}
+	if ref != nil {
+		_, next, s = d.slot(ref, beside)
 		if ref.Type == xmlquery.TextNode { // mixed content has no indentation to follow
-			_, next, _ := d.slot(ref, place)
-			return parent, next, spacing{}
+			s = spacing{}
 		}
-		return d.slot(ref, place)
+		return parent, next, s
 	}
 	outer := d.indentation(parent)
 	if !outer.multiline() {
 		return parent, nil, spacing{at: outer}
 	}
-	for _, c := range children(parent) { // blank, and about to be replaced by better blanks
+	for c := range children(parent) { // blank, and about to be replaced by better blanks
 		unlink(c)
 	}
 	inner := outer.deeper()
@@ -198,7 +209,8 @@ func (d *Document) parseInto(parent *xmlquery.Node, text string) (*xmlquery.Node
 		return nil, err
 	}
 	holder := &xmlquery.Node{Type: xmlquery.DocumentNode}
-	p := &parser{scanner: scanner{src: text}, doc: d, fragment: true, open: []*xmlquery.Node{holder}, bound: bindingsAt(parent), nodes: len(d.records), maxNodes: MaxNodes + MaxGrowth}
+	p := newParser(d, text, len(text)) // grow limits what edits add
+	p.top, p.fragment, p.bound = holder, true, bindingsAt(parent)
 	if err := p.content(); err != nil {
 		return nil, err
 	}
@@ -240,7 +252,7 @@ func (d *Document) blank(parent, next *xmlquery.Node, raw string) {
 		return
 	}
 	data := strings.ReplaceAll(raw, "\r\n", "\n")
-	d.insertBefore(parent, next, d.newNode(xmlquery.TextNode, data, record{outer: raw}))
+	d.insertBefore(parent, next, d.newNode(xmlquery.TextNode, data, raw))
 }
 
 func depthOf(n *xmlquery.Node) int {
@@ -261,8 +273,8 @@ func (d *Document) Replace(old *xmlquery.Node, f *Fragment, element *xmlquery.No
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range Elements(old) {
-		if !carryOver(c) || slices.ContainsFunc(Elements(n), func(o *xmlquery.Node) bool { return sameName(o, c) }) {
+	for c := range EachElement(old) {
+		if !carryOver(c) || hasNamesake(n, c) {
 			continue
 		}
 		if err := d.move(c, n); err != nil {
@@ -275,6 +287,16 @@ func (d *Document) Replace(old *xmlquery.Node, f *Fragment, element *xmlquery.No
 	}
 	unlink(old)
 	return n, nil
+}
+
+// hasNamesake says whether an element has a child of the same name as another element.
+func hasNamesake(n, like *xmlquery.Node) bool {
+	for c := range EachElement(n) {
+		if sameName(c, like) {
+			return true
+		}
+	}
+	return false
 }
 
 // move puts an element of the document last into another one.

@@ -31,7 +31,7 @@ func (d *Document) indentation(n *xmlquery.Node) indentation {
 	lead := d.lead(n)
 	if lead == "" && n.Parent != nil && n.Parent.Type == xmlquery.DocumentNode {
 		// The root element starts at column 0; its children tell whether the document has lines.
-		for _, c := range Elements(n) {
+		for c := range EachElement(n) {
 			if inner := d.lead(c); inner != "" {
 				lineEnd, unit := splitLead(inner)
 				return indentation{lineEnd, unit}
@@ -59,7 +59,7 @@ func (d *Document) lead(n *xmlquery.Node) string {
 	if !isBlank(n.PrevSibling) {
 		return ""
 	}
-	raw := d.record(n.PrevSibling).outer
+	raw := d.sourceOf(n.PrevSibling)
 	i := strings.LastIndexByte(raw, '\n')
 	if i < 0 {
 		return ""

@@ -18,7 +18,7 @@ func TestLocation(t *testing.T) {
 		if n.Type == xmlquery.ElementNode || n.Type == xmlquery.TextNode {
 			got = append(got, Location(n, ""))
 		}
-		for _, c := range children(n) {
+		for c := range children(n) {
 			walk(c)
 		}
 	}

@@ -4,7 +4,6 @@
 package document
 
 import (
-	"encoding/xml"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +11,10 @@ import (
 	"github.com/antchfx/xmlquery"
 )
 
-const byteOrderMark = "\ufeff"
+const (
+	byteOrderMark = "\ufeff"
+	cdataStart    = "<![CDATA["
+)
 
 // Parse reads a document within the limits of this package. Errors of syntax are of
 // type *SyntaxError. The bytes are copied: src may be reused.
@@ -23,22 +25,11 @@ func Parse(src []byte) (*Document, error) {
 	return parseText(string(src), MaxNodes)
 }
 
-// Restore gives the document as it was when its Bytes were snapshot. What edits have added
-// still counts towards MaxGrowth.
-func (d *Document) Restore(snapshot []byte) (*Document, error) {
-	before, err := parseText(string(snapshot), len(snapshot)) // edits may have taken it over the limits of an input
-	if err != nil {
-		return nil, err
-	}
-	before.grown = d.grown
-	return before, nil
-}
-
 func parseText(text string, maxNodes int) (*Document, error) {
 	d := newDocument(text)
-	p := &parser{scanner: scanner{src: text}, doc: d, maxNodes: maxNodes}
-	if i := firstBadChar(text); i >= 0 {
-		return nil, p.errorAt(i, "not UTF-8, or a character that XML cannot hold")
+	p := newParser(d, text, maxNodes)
+	if err := p.checkChars(); err != nil {
+		return nil, err
 	}
 	if err := p.document(); err != nil {
 		return nil, err
@@ -51,19 +42,39 @@ func parseText(text string, maxNodes int) (*Document, error) {
 type parser struct {
 	scanner
 	doc      *Document
-	open     []*xmlquery.Node // elements not closed yet; the first is the parent of the top level
-	bound    []binding        // namespace declarations in scope, innermost last
-	marks    []int            // per open element: len(bound) before it
+	top      *xmlquery.Node  // the innermost open element, or what holds the top level
+	open     []openElement   // elements not closed yet, outermost first
+	bound    []binding       // namespace declarations in scope, innermost last
+	attrs    []xmlquery.Attr // the slab that the attributes of elements are parts of
 	nodes    int
 	maxNodes int
 	fragment bool // several elements may stand at the top
 }
 
+// openElement is what the end of an element needs to know of its start.
+type openElement struct {
+	start int // offset of the start tag
+	bound int // len(parser.bound) before it
+}
+
 type binding struct{ prefix, uri string }
+
+func newParser(d *Document, text string, maxNodes int) *parser {
+	p := &parser{scanner: scanner{src: text}, doc: d, top: d.root, maxNodes: maxNodes}
+	p.open = make([]openElement, 0, 8)
+	p.attrs = make([]xmlquery.Attr, 0, min(strings.Count(text, "="), 8*attrSlabSize))
+	return p
+}
+
+func (p *parser) checkChars() error {
+	if i := firstBadChar(p.src); i >= 0 {
+		return p.errorAt(i, "not UTF-8, or a character that XML cannot hold")
+	}
+	return nil
+}
 
 // document reads: BOM? declaration? misc* root misc*
 func (p *parser) document() error {
-	p.open = append(p.open, p.doc.root)
 	if p.has(byteOrderMark) {
 		p.pos = len(byteOrderMark)
 		p.doc.bom = byteOrderMark
@@ -120,108 +131,106 @@ func (p *parser) declaration() error {
 	if len(want) == 3 {
 		return p.errorAt(start, "malformed XML declaration")
 	}
-	return p.add(xmlquery.CommentNode, "xml", p.src[start:p.pos])
+	_, err = p.add(xmlquery.CommentNode, "xml", p.src[start:p.pos])
+	return err
 }
 
 // content reads everything up to the end of the text; elements must be closed by then.
 func (p *parser) content() error {
 	for p.pos < len(p.src) {
-		var err error
-		switch {
-		case p.src[p.pos] != '<' || p.has("<![CDATA["):
-			err = p.text()
-		case p.has("</"):
-			err = p.endTag()
-		case p.has("<!--"):
-			err = p.comment()
-		case p.has("<?"):
-			err = p.instruction()
-		case p.has("<!"):
-			err = p.errorAt(p.pos, "DOCTYPE and other <! declarations are refused")
-		default:
-			err = p.startTag()
-		}
-		if err != nil {
+		if err := p.next(); err != nil {
 			return err
 		}
 	}
-	if len(p.open) > 1 {
-		return p.errorAt(p.pos, "the element <%s> is not closed", p.top().Data)
+	if !p.atTopLevel() {
+		return p.errorAt(p.pos, "the element <%s> is not closed", p.top.Data)
 	}
 	return nil
 }
 
-func (p *parser) top() *xmlquery.Node { return p.open[len(p.open)-1] }
-
-func (p *parser) atDocumentLevel() bool { return p.top().Type == xmlquery.DocumentNode }
-
-// add appends a node without children to the innermost open element.
-func (p *parser) add(kind xmlquery.NodeType, data, raw string) error {
-	_, err := p.node(kind, data, raw)
-	return err
+// next reads one node, or the end of an element.
+func (p *parser) next() error {
+	if p.src[p.pos] != '<' {
+		return p.text()
+	}
+	switch p.peek(1) {
+	case '/':
+		return p.endTag()
+	case '?':
+		return p.instruction()
+	case '!':
+		switch {
+		case p.has("<!--"):
+			return p.comment()
+		case p.has(cdataStart):
+			return p.text()
+		}
+		return p.errorAt(p.pos, "DOCTYPE and other <! declarations are refused")
+	}
+	return p.startTag()
 }
 
-func (p *parser) node(kind xmlquery.NodeType, data, raw string) (*xmlquery.Node, error) {
+// atTopLevel says whether no element is open.
+func (p *parser) atTopLevel() bool { return len(p.open) == 0 }
+
+// add appends a node to the innermost open element.
+func (p *parser) add(kind xmlquery.NodeType, data, source string) (*xmlquery.Node, error) {
 	if p.nodes++; p.nodes > p.maxNodes {
 		return nil, p.errorAt(p.pos, "the document has more than %d nodes", p.maxNodes)
 	}
-	n := p.doc.newNode(kind, data, record{outer: raw})
-	appendChild(p.top(), n)
+	n := p.doc.newNode(kind, data, source)
+	appendChild(p.top, n)
 	return n, nil
 }
 
 // text reads a run of character data and CDATA sections.
 func (p *parser) text() error {
 	start := p.pos
-	var pieces []string
-	for p.pos < len(p.src) {
-		piece, err := p.textPiece()
-		if err != nil {
-			return err
-		}
-		if piece == nil {
-			break
-		}
-		pieces = append(pieces, *piece)
+	data, err := p.textPiece()
+	if err == nil && p.atText() {
+		data, err = p.moreText(data)
 	}
-	data := strings.Join(pieces, "")
+	if err != nil {
+		return err
+	}
 	kind := xmlquery.TextNode
-	if p.atDocumentLevel() {
-		if strings.TrimLeft(p.src[start:p.pos], " \t\r\n") != "" {
+	if p.atTopLevel() {
+		if strings.Trim(p.src[start:p.pos], blanks) != "" {
 			return p.errorAt(start, "text outside the root element")
 		}
 		kind = xmlquery.CommentNode // blanks beside the root element are no node to XPath
 	}
-	return p.add(kind, data, p.src[start:p.pos])
+	_, err = p.add(kind, data, p.src[start:p.pos])
+	return err
 }
 
-func (p *parser) textPiece() (*string, error) {
-	start := p.pos
-	if p.has("<![CDATA[") {
-		p.pos += len("<![CDATA[")
-		data, err := p.until("]]>", "CDATA section")
-		if strings.IndexByte(data, '\r') >= 0 {
-			data = strings.ReplaceAll(strings.ReplaceAll(data, "\r\n", "\n"), "\r", "\n")
+// moreText reads the rest of a run behind its first piece.
+func (p *parser) moreText(first string) (string, error) {
+	all := []byte(first)
+	for p.atText() {
+		piece, err := p.textPiece()
+		if err != nil {
+			return "", err
 		}
-		return &data, err
+		all = append(all, piece...)
 	}
-	end := strings.IndexByte(p.src[p.pos:], '<')
-	if end < 0 {
-		end = len(p.src) - p.pos
+	return string(all), nil
+}
+
+func (p *parser) atText() bool {
+	return p.pos < len(p.src) && (p.src[p.pos] != '<' || p.has(cdataStart))
+}
+
+func (p *parser) textPiece() (string, error) {
+	if p.src[p.pos] != '<' {
+		return p.characterData()
 	}
-	if end == 0 {
-		return nil, nil
+	p.pos += len(cdataStart)
+	data, err := p.until("]]>", "CDATA section")
+	if strings.IndexByte(data, '\r') >= 0 {
+		data = strings.ReplaceAll(strings.ReplaceAll(data, "\r\n", "\n"), "\r", "\n")
 	}
-	raw := p.src[start : start+end]
-	if i := strings.Index(raw, "]]>"); i >= 0 {
-		return nil, p.errorAt(start+i, "]]> in text must be ]]&gt;")
-	}
-	p.pos += end
-	if strings.IndexByte(raw, '&') < 0 && strings.IndexByte(raw, '\r') < 0 {
-		return &raw, nil
-	}
-	data, err := p.unescape(raw, start, false)
-	return &data, err
+	return data, err
 }
 
 func (p *parser) comment() error {
@@ -235,7 +244,8 @@ func (p *parser) comment() error {
 		return p.errorAt(p.pos, "-- inside a comment")
 	}
 	p.pos++
-	return p.add(xmlquery.CommentNode, data, p.src[start:p.pos])
+	_, err = p.add(xmlquery.CommentNode, data, p.src[start:p.pos])
+	return err
 }
 
 func (p *parser) instruction() error {
@@ -254,7 +264,8 @@ func (p *parser) instruction() error {
 	if _, err := p.until("?>", "processing instruction"); err != nil {
 		return err
 	}
-	return p.add(xmlquery.CommentNode, target, p.src[start:p.pos])
+	_, err = p.add(xmlquery.CommentNode, target, p.src[start:p.pos])
+	return err
 }
 
 func (p *parser) endTag() error {
@@ -265,34 +276,33 @@ func (p *parser) endTag() error {
 		return err
 	}
 	p.space()
-	if !p.has(">") {
+	if p.peek(0) != '>' {
 		return p.errorAt(p.pos, "malformed end tag")
 	}
 	p.pos++
-	n := p.top()
-	if p.atDocumentLevel() || n.Data != local || n.Prefix != prefix {
+	if p.atTopLevel() || p.top.Data != local || p.top.Prefix != prefix {
 		return p.errorAt(start, "the end tag </%s> closes no open element", qualified(prefix, local))
 	}
-	p.close(n, p.src[start:p.pos])
+	p.close(start)
 	return nil
 }
 
-// close ends the innermost open element, whose end tag is given.
-func (p *parser) close(n *xmlquery.Node, tag string) {
-	r := p.doc.record(n)
-	r.closeTag = tag
-	r.outer = p.src[r.start:p.pos]
-	p.open = p.open[:len(p.open)-1]
-	p.bound = p.bound[:p.marks[len(p.marks)-1]]
-	p.marks = p.marks[:len(p.marks)-1]
+// close ends the innermost open element, whose end tag starts at the given offset.
+func (p *parser) close(endTag int) {
+	last := len(p.open) - 1
+	o := p.open[last]
+	p.open, p.bound = p.open[:last], p.bound[:o.bound]
+	r := p.doc.record(p.top)
+	r.source, r.end = p.src[o.start:p.pos], int32(endTag-o.start)
+	p.top = p.top.Parent
 }
 
 func (p *parser) startTag() error {
 	start := p.pos
-	if !p.fragment && p.atDocumentLevel() && p.doc.Element() != nil {
+	if !p.fragment && p.atTopLevel() && p.doc.Element() != nil {
 		return p.errorAt(start, "a second root element")
 	}
-	if len(p.open) > MaxDepth {
+	if len(p.open) == MaxDepth {
 		return p.errorAt(start, "elements nest deeper than %d", MaxDepth)
 	}
 	p.pos++
@@ -300,66 +310,57 @@ func (p *parser) startTag() error {
 	if err != nil {
 		return err
 	}
-	n, err := p.node(xmlquery.ElementNode, local, "")
+	n, err := p.add(xmlquery.ElementNode, local, "")
 	if err != nil {
 		return err
 	}
 	n.Prefix = prefix
-	p.open = append(p.open, n)
-	p.marks = append(p.marks, len(p.bound))
-	attrs, err := p.attributes(n)
-	if err != nil {
+	p.open = append(p.open, openElement{start: start, bound: len(p.bound)})
+	p.top = n
+	if err := p.attributes(n); err != nil {
 		return err
 	}
-	empty := p.has("/>")
+	empty := p.src[p.pos] == '/'
 	p.pos += len(">")
 	if empty {
 		p.pos++
 	}
-	r := p.doc.record(n)
-	r.start, r.attrs, r.openTag, r.empty = start, attrs, p.src[start:p.pos], empty
+	p.doc.record(n).inner = int32(p.pos - start)
 	if err := p.resolve(n, start); err != nil {
 		return err
 	}
 	if empty {
-		p.close(n, "")
+		p.close(p.pos)
 	}
 	return nil
 }
 
-// attributes reads up to the end of the start tag, which it leaves unread.
-func (p *parser) attributes(n *xmlquery.Node) ([]attribute, error) {
-	var attrs []attribute
-	for {
+// attributes reads up to the end of the start tag, > or />, which it leaves unread.
+func (p *parser) attributes(n *xmlquery.Node) error {
+	first := len(p.attrs)
+	for count := 0; ; count++ {
 		start := p.pos
 		spaced := p.space()
-		if p.has(">") || p.has("/>") {
-			return attrs, nil
+		switch c := p.peek(0); {
+		case c == '>', c == '/' && p.peek(1) == '>':
+			if count > 0 {
+				n.Attr = slices.Clip(p.attrs[first:])
+			}
+			return nil
+		case p.pos == len(p.src):
+			return p.errorAt(start, "the start tag of <%s> is not closed", n.Data)
+		case !spaced:
+			return p.errorAt(p.pos, "white space or > is missing in the start tag of <%s>", n.Data)
+		case count == MaxAttributes:
+			return p.errorAt(p.pos, "<%s> has more than %d attributes", n.Data, MaxAttributes)
 		}
-		if p.pos >= len(p.src) {
-			return nil, p.errorAt(start, "the start tag of <%s> is not closed", n.Data)
+		if len(p.attrs) == cap(p.attrs) {
+			begun := p.attrs[first:] // those of one element must stand side by side
+			p.attrs, first = append(make([]xmlquery.Attr, 0, len(begun)+attrSlabSize), begun...), 0
 		}
-		if !spaced {
-			return nil, p.errorAt(p.pos, "white space or > is missing in the start tag of <%s>", n.Data)
+		p.attrs = p.attrs[:len(p.attrs)+1]
+		if _, err := p.attribute(&p.attrs[len(p.attrs)-1]); err != nil {
+			return err
 		}
-		if len(attrs) == MaxAttributes {
-			return nil, p.errorAt(p.pos, "<%s> has more than %d attributes", n.Data, MaxAttributes)
-		}
-		prefix, local, err := p.name("attribute")
-		if err != nil {
-			return nil, err
-		}
-		p.space()
-		if !p.has("=") {
-			return nil, p.errorAt(p.pos, "the attribute %s has no value", qualified(prefix, local))
-		}
-		p.pos++
-		p.space()
-		value, valueAt, err := p.attributeValue()
-		if err != nil {
-			return nil, err
-		}
-		n.Attr = append(n.Attr, xmlquery.Attr{Name: xml.Name{Space: prefix, Local: local}, Value: value})
-		attrs = append(attrs, attribute{raw: p.src[start:p.pos], value: valueAt - start})
 	}
 }

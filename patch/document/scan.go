@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/antchfx/xmlquery"
 )
 
 // SyntaxError says where a document is not what the parser accepts.
@@ -33,14 +35,67 @@ func (s *scanner) errorAt(pos int, format string, args ...any) error {
 
 func (s *scanner) has(prefix string) bool { return strings.HasPrefix(s.src[s.pos:], prefix) }
 
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
+// peek gives the byte some bytes ahead, or 0 behind the end: no document holds a 0.
+func (s *scanner) peek(ahead int) byte {
+	if s.pos+ahead < len(s.src) {
+		return s.src[s.pos+ahead]
+	}
+	return 0
+}
+
+// blanks is white space to XML.
+const blanks = " \t\r\n"
+
+// Classes of bytes. A byte outside ASCII is in none but notBad: it needs a look at its character.
+const (
+	space      = 1 << iota
+	nameStart  // starts a name
+	nameOther  // goes on with it
+	plainText  // means itself in a text, and ends nothing
+	plainValue // means itself in a quoted value, and ends nothing
+	xmlChar    // XML can hold it
+)
+
+var classes = func() (t [256]uint8) {
+	for c := range byte(utf8.RuneSelf) {
+		switch {
+		case strings.IndexByte(blanks, c) >= 0:
+			t[c] = space | plainText | xmlChar
+		case 'a' <= c|0x20 && c|0x20 <= 'z', c == '_':
+			t[c] = nameStart | nameOther | plainText | plainValue | xmlChar
+		case '0' <= c && c <= '9', c == '-', c == '.':
+			t[c] = nameOther | plainText | plainValue | xmlChar
+		case c >= ' ':
+			t[c] = plainText | plainValue | xmlChar
+		}
+	}
+	t[' '] |= plainValue
+	for _, c := range []byte("<&]\r") {
+		t[c] &^= plainText
+	}
+	for _, c := range []byte("<&'\"") {
+		t[c] &^= plainValue
+	}
+	return t
+}()
+
+func is(c byte, class uint8) bool { return classes[c]&class != 0 }
+
+func isSpace(c byte) bool { return is(c, space) }
+
+// skip leaves pos at the first byte that is in none of the classes.
+func (s *scanner) skip(class uint8) {
+	src, i := s.src, s.pos // in registers
+	for i < len(src) && classes[src[i]]&class != 0 {
+		i++
+	}
+	s.pos = i
+}
 
 // space skips white space and says whether there was any.
 func (s *scanner) space() bool {
 	start := s.pos
-	for s.pos < len(s.src) && isSpace(s.src[s.pos]) {
-		s.pos++
-	}
+	s.skip(space)
 	return s.pos > start
 }
 
@@ -58,44 +113,43 @@ func (s *scanner) until(end, what string) (string, error) {
 // name reads a qualified name: a name with at most one colon, inside it.
 func (s *scanner) name(what string) (prefix, local string, err error) {
 	start := s.pos
-	colon := -1
+	if first, err := s.ncName(what); err != nil || s.peek(0) != ':' {
+		return "", first, err
+	}
+	colon := s.pos
+	s.pos++
+	local, err = s.ncName(what)
+	if err == nil && s.peek(0) == ':' {
+		err = s.errorAt(s.pos, "a second colon in the name of the %s", what)
+	}
+	return s.src[start:colon], local, err
+}
+
+// ncName reads a name without a colon.
+func (s *scanner) ncName(what string) (string, error) {
+	start := s.pos
+	if is(s.peek(0), nameStart) {
+		s.skip(nameOther)
+	}
 	for s.pos < len(s.src) {
-		c := s.src[s.pos]
-		if c == ':' {
-			if colon >= 0 {
-				return "", "", s.errorAt(s.pos, "a second colon in the name of the %s", what)
-			}
-			colon = s.pos
-			s.pos++
-			continue
-		}
-		n := nameCharAt(s.src[s.pos:], s.pos == start || s.pos == colon+1)
+		n := nameCharAt(s.src[s.pos:], s.pos == start)
 		if n == 0 {
 			break
 		}
 		s.pos += n
 	}
-	if s.pos == start || colon == start || colon == s.pos-1 {
-		return "", "", s.errorAt(start, "the name of the %s is missing or not a name", what)
+	if s.pos == start {
+		return "", s.errorAt(start, "the name of the %s is missing or not a name", what)
 	}
-	if colon < 0 {
-		return "", s.src[start:s.pos], nil
-	}
-	return s.src[start:colon], s.src[colon+1 : s.pos], nil
+	return s.src[start:s.pos], nil
 }
 
 // nameCharAt gives the length of the name character at the start of text, or 0.
 func nameCharAt(text string, first bool) int {
-	c := text[0]
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '_':
-		return 1
-	case '0' <= c && c <= '9', c == '-', c == '.':
-		if first {
-			return 0
+	if c := text[0]; c < utf8.RuneSelf {
+		if is(c, nameStart) || !first && is(c, nameOther) {
+			return 1
 		}
-		return 1
-	case c < utf8.RuneSelf:
 		return 0
 	}
 	r, n := utf8.DecodeRuneInString(text)
@@ -128,21 +182,52 @@ func isNameOnly(r rune) bool {
 // firstBadChar finds the first character that XML 1.0 cannot hold, or -1.
 func firstBadChar(text string) int {
 	for i := 0; i < len(text); {
-		c := text[i]
-		if c < utf8.RuneSelf {
-			if c < ' ' && c != '\n' && c != '\t' && c != '\r' {
-				return i
-			}
+		if is(text[i], xmlChar) {
 			i++
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(text[i:])
-		if r == utf8.RuneError && n == 1 || r == 0xFFFE || r == 0xFFFF {
+		if r < ' ' || r == utf8.RuneError && n == 1 || r == 0xFFFE || r == 0xFFFF {
 			return i
 		}
 		i += n
 	}
 	return -1
+}
+
+// characterData reads text up to the next markup.
+func (s *scanner) characterData() (string, error) {
+	start := s.pos
+	if s.skip(plainText); s.pos == len(s.src) || s.src[s.pos] == '<' {
+		return s.src[start:s.pos], nil
+	}
+	raw := s.src[start:]
+	if end := strings.IndexByte(raw, '<'); end >= 0 {
+		raw = raw[:end]
+	}
+	s.pos = start + len(raw)
+	if i := strings.Index(raw, "]]>"); i >= 0 {
+		return "", s.errorAt(start+i, "]]> in text must be ]]&gt;")
+	}
+	if !strings.ContainsAny(raw, "&\r") {
+		return raw, nil
+	}
+	return s.unescape(raw, start, false)
+}
+
+// attribute reads name, = and a quoted value, and tells where the source of the value starts.
+func (s *scanner) attribute(a *xmlquery.Attr) (valueAt int, err error) {
+	if a.Name.Space, a.Name.Local, err = s.name("attribute"); err != nil {
+		return 0, err
+	}
+	s.space()
+	if s.peek(0) != '=' {
+		return 0, s.errorAt(s.pos, "the attribute %s has no value", qualified(a.Name.Space, a.Name.Local))
+	}
+	s.pos++
+	s.space()
+	a.Value, valueAt, err = s.attributeValue()
+	return valueAt, err
 }
 
 // attributeValue reads a quoted value and returns its meaning (XML 1.0, 3.3.3) and where its source starts.
@@ -153,7 +238,11 @@ func (s *scanner) attributeValue() (value string, start int, err error) {
 	quote := s.src[s.pos]
 	s.pos++
 	start = s.pos
-	i := strings.IndexByte(s.src[s.pos:], quote)
+	if s.skip(plainValue); s.peek(0) == quote {
+		s.pos++
+		return s.src[start : s.pos-1], start, nil
+	}
+	i := strings.IndexByte(s.src[start:], quote)
 	if i < 0 {
 		return "", 0, s.errorAt(start, "the value of an attribute is not closed by its quote")
 	}
