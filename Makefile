@@ -52,6 +52,12 @@ fuzz: ## Fuzz the engine, each target for FUZZTIME (30s)
 		done; \
 	done
 
+.PHONY: diff-test
+diff-test: PATHS ?= 200000
+diff-test: SEED ?= $(shell date +%s)
+diff-test: ## Compare PATHS (200000) random paths, from SEED on (the time), with libxml2
+	go test -count=1 -timeout 30m -run '^TestLibxml2$$' -v ./patch/selector -args -paths $(PATHS) -seed $(SEED)
+
 .PHONY: bench
 bench: ## The engine beside its peers; size, memory and start of the shim
 	cd bench && go run .

@@ -193,10 +193,6 @@ func (p *parser) function() (*expr, error) {
 		return nil, p.refuse(t, "the function %s() is not supported", t.text)
 	}
 	p.next()
-	if err := p.enter(); err != nil {
-		return nil, err
-	}
-	defer p.leave()
 	x := &expr{op: f.op}
 	if f.op == positionOp || f.op == lastOp {
 		p.positional = true
@@ -249,6 +245,10 @@ func (p *parser) argument(function token, wanted value) (*expr, error) {
 		}
 		return x, p.condition(start, x)
 	}
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
 	x, err := p.sum()
 	if err != nil {
 		return nil, err

@@ -287,15 +287,10 @@ func repeatsAttribute(pairs []Pair) bool {
 
 // predicate reads a predicate from behind its bracket on.
 func (p *parser) predicate(bracket token) (x *expr, positional bool, err error) {
-	if err := p.enter(); err != nil {
-		return nil, false, err
-	}
-	defer p.leave()
 	outer := p.positional
-	defer func() { p.positional = outer }()
 	p.positional = false
 	p.inside++
-	defer func() { p.inside-- }()
+	defer func() { p.positional, p.inside = outer, p.inside-1 }()
 	first := p.peek()
 	if x, err = p.or(); err != nil {
 		return nil, false, err
@@ -309,10 +304,9 @@ func (p *parser) predicate(bracket token) (x *expr, positional bool, err error) 
 	if err != nil {
 		return nil, false, err
 	}
-	if !p.peek().is("]") {
+	if !p.accept("]") {
 		return nil, false, p.unexpected("the predicate from byte %d on should end here, with ]", bracket.pos)
 	}
-	p.next()
 	return x, p.positional, nil
 }
 
