@@ -94,14 +94,19 @@ func (e *evaluation) step(s *Step, base, limit int) {
 			top = c.Node
 			e.descend(s, c, from, limit)
 		}
-		if len(e.stack)-from > limit {
-			e.err = ErrMatches
-		}
+		e.atMost(limit, from)
 	}
 	found := copy(e.stack[base:], e.stack[from:])
 	e.stack = e.stack[:base+found]
 	if unordered {
 		e.order(base)
+	}
+}
+
+// atMost ends the evaluation where there are more than limit nodes from a height on.
+func (e *evaluation) atMost(limit, from int) {
+	if e.err == nil && len(e.stack)-from > limit {
+		e.err = ErrMatches
 	}
 }
 
@@ -143,9 +148,7 @@ func (e *evaluation) descend(s *Step, c Node, from, limit int) {
 			e.stack = append(e.stack, Node{Node: n, Attr: -1})
 			e.filter(s, len(e.stack)-1)
 		}
-		if len(e.stack)-from > limit {
-			e.err = ErrMatches
-		}
+		e.atMost(limit, from)
 	}
 }
 

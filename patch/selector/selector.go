@@ -144,9 +144,7 @@ func (p *Path) Select(d *document.Document, b *Budget) ([]Node, error) {
 	if len(p.alternatives) > 0 {
 		e.order(0)
 	}
-	if e.err == nil && len(e.stack) > MaxMatches {
-		e.err = ErrMatches
-	}
+	e.atMost(MaxMatches, 0)
 	if e.err != nil {
 		return nil, e.err
 	}

@@ -245,15 +245,46 @@ func TestLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]error{
-		"//b":                                  ErrMatches,
-		"/a/b[../b[../b[../b='x']='x']='x']/c": ErrBudget,
+		"//b":                                         ErrMatches,
+		"/a/b[../b[../b[../b='x']='x']='x']/c":        ErrBudget,
+		"//b/following-sibling::b[1]":                 ErrBudget,
+		"//c/../c":                                    ErrMatches,
+		"//b/following-sibling::b":                    ErrBudget,
+		"//*[count(//*[count(//*)>0])>0]":             ErrBudget,
+		"/a/b[1]|//c":                                 ErrMatches,
+		"/a/b[position()<200]|/a/b[position()<200]/c": ErrMatches,
 	} {
 		p, err := Compile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.Select(d, &Budget{}); !errors.Is(err, want) {
+		b := &Budget{}
+		if _, err := p.Select(d, b); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", path, err, want)
+		}
+		if _, err := p.Select(d, b); !errors.Is(err, want) {
+			t.Errorf("%s, once more: got %v, want %v", path, err, want)
+		}
+	}
+}
+
+// TestLongLiterals: the value of a variable may be long, and costs each time it is read.
+func TestLongLiterals(t *testing.T) {
+	d, err := document.Parse([]byte("<a>" + strings.Repeat("<b/>", 5000) + "</a>"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/a/b[normalize-space('v')='x']", "/a/b['v' > 1]", "/a/b[string-length('v')=1]", "/a/b['v'=normalize-space('v')]"} {
+		p, err := Compile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err = p.WithLiterals(func(string) (string, error) { return strings.Repeat(" ", 100_000), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Select(d, &Budget{}); !errors.Is(err, ErrBudget) {
+			t.Errorf("%s: got %v", path, err)
 		}
 	}
 }

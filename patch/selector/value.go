@@ -131,7 +131,7 @@ func toNumber(s string) float64 {
 func (e *evaluation) string(x *expr, c focus) string {
 	switch x.op {
 	case literalOp:
-		return x.text
+		return e.read(x.text) // it may be the value of a variable, as long as that is
 	case nameOp:
 		if n, ok := e.first(x.left, c); ok {
 			return n.name()
