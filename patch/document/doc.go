@@ -30,7 +30,8 @@ const (
 	MaxNodes = 20_000
 	// MaxAttributes is how many attributes one element may have, namespace declarations included.
 	MaxAttributes = 256
-	// MaxGrowth is how many bytes edits may add to a document.
+	// MaxGrowth is how many bytes edits may add to a document; a character that is written as
+	// a reference counts as itself.
 	MaxGrowth = 256 << 10
 )
 

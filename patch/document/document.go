@@ -44,7 +44,7 @@ const plain = -1
 // How many nodes and attributes are allocated at once: few enough to waste little, and to
 // fill a size class of the runtime.
 const (
-	nodeSlabSize = 69
+	nodeSlabSize = 30
 	attrSlabSize = 63
 )
 

@@ -65,11 +65,14 @@ func (d *Document) SetAttribute(n *xmlquery.Node, i int, value string) (bool, er
 
 // AddAttribute adds an attribute without a namespace behind the others.
 func (d *Document) AddAttribute(n *xmlquery.Node, local, value string) error {
+	if len(n.Attr) >= MaxAttributes {
+		return fmt.Errorf("<%s> would have more than %d attributes", n.Data, MaxAttributes)
+	}
 	if err := d.admit(value); err != nil {
 		return err
 	}
-	if len(n.Attr) >= MaxAttributes {
-		return fmt.Errorf("<%s> would have more than %d attributes", n.Data, MaxAttributes)
+	if err := d.grow(len(local)); err != nil {
+		return err
 	}
 	d.tags[n] = append(d.attributes(n), attribute{edited: true})
 	n.Attr = append(n.Attr, xmlquery.Attr{Name: xml.Name{Local: local}, Value: value})
@@ -182,8 +185,21 @@ func (d *Document) Remove(n *xmlquery.Node) error {
 			unlink(after)
 		}
 	}
+	before, after := n.PrevSibling, n.NextSibling
 	unlink(n)
+	d.join(before, after)
 	return nil
+}
+
+// join makes one text of two that have become neighbours, as a parser would.
+func (d *Document) join(before, after *xmlquery.Node) {
+	if before == nil || after == nil || before.Type != xmlquery.TextNode || after.Type != xmlquery.TextNode {
+		return
+	}
+	source := d.sourceOf(before) + d.sourceOf(after)
+	before.Data += after.Data
+	d.setSource(before, source)
+	unlink(after)
 }
 
 // Live says whether a node still stands in the document.

@@ -148,9 +148,17 @@ func (d *Document) Insert(f *Fragment, element *xmlquery.Node, ref *xmlquery.Nod
 	if err != nil {
 		return nil, err
 	}
+	if err := d.grow(len(s.before) + len(text) + len(s.after)); err != nil {
+		return nil, err
+	}
 	n, err := d.parseInto(parent, text)
 	if err != nil {
 		return nil, err
+	}
+	if s.alone {
+		for c := range children(parent) {
+			unlink(c)
+		}
 	}
 	d.blank(parent, next, s.before)
 	d.insertBefore(parent, next, n)
@@ -196,20 +204,14 @@ func (d *Document) slotIn(parent *xmlquery.Node, place Place) (_, next *xmlquery
 	if !outer.multiline() {
 		return parent, nil, spacing{at: outer}
 	}
-	for c := range children(parent) { // blank, and about to be replaced by better blanks
-		unlink(c)
-	}
 	inner := outer.deeper()
-	return parent, nil, spacing{at: inner, before: inner.lead, after: outer.lead}
+	return parent, nil, spacing{at: inner, before: inner.lead, after: outer.lead, alone: true}
 }
 
 // parseInto parses one element for a parent, whose namespaces are in scope, without linking it.
 func (d *Document) parseInto(parent *xmlquery.Node, text string) (*xmlquery.Node, error) {
-	if err := d.grow(len(text)); err != nil {
-		return nil, err
-	}
 	holder := &xmlquery.Node{Type: xmlquery.DocumentNode}
-	p := newParser(d, text, len(text)) // grow limits what edits add
+	p := newParser(d, text, len(text)) // the caller has asked grow
 	p.top, p.fragment, p.bound = holder, true, bindingsAt(parent)
 	if err := p.content(); err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ type indentation struct {
 type spacing struct {
 	at            indentation
 	before, after string
+	alone         bool // it comes in place of all white space in its parent
 }
 
 func (i indentation) multiline() bool { return i.lead != "" }

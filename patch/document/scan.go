@@ -5,6 +5,7 @@ package document
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -321,27 +322,13 @@ func charReference(name string) (rune, bool) {
 	if !isChar {
 		return 0, false
 	}
-	base := rune(10)
+	base := 10
 	if hex, ok := strings.CutPrefix(digits, "x"); ok {
 		base, digits = 16, hex
 	}
-	if digits == "" {
-		return 0, false
-	}
-	var r rune
-	for _, c := range []byte(digits) {
-		d := rune(strings.IndexByte("0123456789abcdef", c|0x20))
-		if c < 'A' {
-			d = rune(c) - '0'
-		}
-		if d < 0 || d >= base {
-			return 0, false
-		}
-		if r = r*base + d; r > utf8.MaxRune {
-			return 0, false
-		}
-	}
-	if !utf8.ValidRune(r) || firstBadChar(string(r)) >= 0 {
+	code, err := strconv.ParseUint(digits, base, 31)
+	r := rune(code)
+	if err != nil || !utf8.ValidRune(r) || firstBadChar(string(r)) >= 0 {
 		return 0, false
 	}
 	return r, true
