@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/antchfx/xmlquery"
 
@@ -36,6 +35,7 @@ func applyAdd(r *domainRule, call *domainCall) (effect, error) {
 		if err := a.add(); err != nil {
 			return done, err
 		}
+		unexpected = errors.Join(unexpected, errors.Join(a.unexpected...))
 		done.replaced += a.replaced
 		if a.changed {
 			done.changed++
@@ -46,7 +46,7 @@ func applyAdd(r *domainRule, call *domainCall) (effect, error) {
 
 // adder adds what of the fragment is missing at one place.
 type adder struct {
-	merger
+	*merger
 	parent   *xmlquery.Node
 	ref      *xmlquery.Node // where the next element goes, relative to place
 	place    document.Place
@@ -54,11 +54,11 @@ type adder struct {
 }
 
 func (r *domainRule) newAdder(call *domainCall, f *document.Fragment, ref *xmlquery.Node) *adder {
-	a := &adder{merger: merger{call: call, fragment: f, completes: true}, parent: ref, ref: ref, place: r.place()}
+	a := &adder{merger: newMerger(call, f), parent: ref, ref: ref, place: r.place()}
+	a.own, a.completes = r.key, true
 	if a.place == document.Before || a.place == document.After {
 		a.parent = ref.Parent
 	}
-	a.own = r.key
 	return a
 }
 
@@ -78,21 +78,20 @@ func (a *adder) add() error {
 	if err != nil {
 		return err
 	}
-	siblings := document.Elements(a.parent)
+	there := siblingsBelow(a.parent)
 	for i := range all {
 		id := &all[i]
 		if id.keyless {
 			continue
 		}
-		if id.twin, err = id.findTwin(siblings); err == nil {
-			err = context.Cause(a.call.ctx)
-		}
-		if err != nil {
+		if id.twin, err = id.findTwin(there); err != nil {
 			return err
 		}
 	}
 	if isDevices(a.parent) {
-		a.search().findKeyless(a.parent, all, siblings, a.call.repeat)
+		if err := a.findKeyless(a.parent, all, there, a.call.repeat); err != nil {
+			return err
+		}
 	}
 	var run []*xmlquery.Node
 	for _, id := range all {
@@ -139,6 +138,9 @@ func (a *adder) put(id identified) error {
 // repeated call the first one decided that, and what is no device is completed in place,
 // since others may have put something in.
 func (a *adder) settled(id identified) (bool, error) {
+	if !a.spend(1 + effort(id.twin, id.element)) {
+		return false, a.err
+	}
 	carried := func(c *xmlquery.Node) bool { return a.lasting(c) && !hasChild(id.element, "", c.Data) }
 	if document.Equal(id.twin, id.element, carried) {
 		return true, nil
@@ -155,40 +157,46 @@ func (a *adder) settled(id identified) (bool, error) {
 	if err := id.checkSameDevice(); err != nil {
 		return false, err
 	}
-	if lost := missingBelow(id.twin, id.element); lost != "" && !isDevices(a.parent) {
+	if isDevices(a.parent) {
+		return false, nil
+	}
+	if lost := a.missingBelow(id.twin, id.element); lost != "" {
 		return false, fmt.Errorf("<%s> is there and holds <%s>, which the fragment lacks and would remove: add the children that you want to %s itself, or use merge or replace", id.element.Data, lost, id.element.Data)
 	}
-	return false, nil
+	return false, a.err
 }
 
 // missingBelow names an element below the twin that the element has no counterpart of.
-func missingBelow(twin, e *xmlquery.Node) string {
-	children := document.Elements(e)
+func (a *adder) missingBelow(twin, e *xmlquery.Node) string {
+	given := siblingsBelow(e)
 	for _, c := range document.Elements(twin) {
-		counterpart := slices.IndexFunc(children, func(d *xmlquery.Node) bool { return sameIdentity(twin, c, d) })
-		if counterpart < 0 {
+		counterpart := a.counterpart(twin, c, given)
+		if counterpart == nil {
 			return c.Data
 		}
-		if lost := missingBelow(c, children[counterpart]); lost != "" {
+		if lost := a.missingBelow(c, counterpart); lost != "" {
 			return lost
 		}
 	}
 	return ""
 }
 
-// sameIdentity says whether two elements are the same child: of one name, agreeing on the
-// best key that the first has, or equal where it has none.
-func sameIdentity(parent, a, b *xmlquery.Node) bool {
-	if a.Data != b.Data || a.NamespaceURI != b.NamespaceURI {
-		return false
+// counterpart finds the same child among those of another parent: agreeing on the best key
+// that it has, or equal where it has none.
+func (a *adder) counterpart(parent, c *xmlquery.Node, given *siblings) *xmlquery.Node {
+	id, _ := identify(parent, c, nil) // no key of its own that could be wrong
+	if !id.keyless {
+		if same := given.same(&id); len(same) > 0 {
+			return same[0]
+		}
+		return nil
 	}
-	for _, k := range keysOf(parent, tableName(a)) {
-		if value, ok := k.value(a); ok {
-			other, ok := k.value(b)
-			return ok && other == value
+	for _, d := range given.byName[tableName(c)] {
+		if a.equal(c, d) {
+			return d
 		}
 	}
-	return document.Equal(a, b, func(*xmlquery.Node) bool { return false })
+	return nil
 }
 
 // carriesOver names what libvirt gave a device and a new version of it keeps.
@@ -208,13 +216,16 @@ func (a *adder) putRun(run []*xmlquery.Node) error {
 		return nil
 	}
 	siblings := document.Elements(a.parent)
-	if a.search().standing(siblings, run, equal) >= 0 {
+	if a.standing(siblings, run, a.equal) >= 0 {
 		return nil
 	}
 	if a.call.repeat {
-		if at := a.search().standing(siblings, run, a.search().keeps); at >= 0 {
+		if at := a.standing(siblings, run, a.keeps); at >= 0 {
 			return a.completeAll(siblings[at:at+len(run)], run)
 		}
+	}
+	if a.err != nil {
+		return a.err
 	}
 	for _, e := range run {
 		if err := a.insert(e); err != nil {

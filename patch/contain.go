@@ -4,7 +4,6 @@
 package patch
 
 import (
-	"context"
 	"slices"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/domainpatch/domainpatch/patch/document"
 	"github.com/domainpatch/domainpatch/patch/schema"
+	"github.com/domainpatch/domainpatch/patch/selector"
 )
 
 // extent is how much of an element counts when it is looked for: all of it (the zero
@@ -104,14 +104,25 @@ func ownText(n *xmlquery.Node) string {
 	return b.String()
 }
 
-// search looks for elements of a fragment among elements of the document. When the time
-// of the call is up, nothing is found any more; the caller's caller reports that.
-type search struct{ ctx context.Context }
+// search looks for elements of a fragment among elements of the document. It draws on the
+// budget of the rule. When that is used up, nothing is found any more and err says so.
+type search struct {
+	budget *selector.Budget
+	err    error
+}
+
+// spend takes steps and says whether the search goes on.
+func (s *search) spend(steps int) bool {
+	if s.err == nil {
+		s.err = s.budget.Spend(steps)
+	}
+	return s.err == nil
+}
 
 // contains says whether n has all of e that counts: the attributes, the text, and for every
 // child one of its own that contains it. What else n has does not matter.
-func (s search) contains(n, e *xmlquery.Node, x extent) bool {
-	if n.Data != e.Data || n.NamespaceURI != e.NamespaceURI || s.ctx.Err() != nil {
+func (s *search) contains(n, e *xmlquery.Node, x extent) bool {
+	if !s.spend(1) || n.Data != e.Data || n.NamespaceURI != e.NamespaceURI || !s.spend(effort(n, e)) {
 		return false
 	}
 	for i := range e.Attr {
@@ -130,85 +141,47 @@ func (s search) contains(n, e *xmlquery.Node, x extent) bool {
 	return s.containsChildren(n, e, x)
 }
 
+// effort is how many steps it takes to compare two elements without their children's content.
+func effort(n, e *xmlquery.Node) int {
+	const pairsPerStep, bytesPerStep = 64, 256
+	steps := len(n.Attr) * len(e.Attr) / pairsPerStep
+	for _, of := range []*xmlquery.Node{n, e} {
+		for c := of.FirstChild; c != nil; c = c.NextSibling {
+			steps++
+			if c.Type == xmlquery.TextNode {
+				steps += len(c.Data) / bytesPerStep
+			}
+		}
+	}
+	return steps
+}
+
 // sameAttribute compares an attribute of the document with a wanted value.
 func (x extent) sameAttribute(a *xmlquery.Attr, want string) bool {
 	value, _ := x.attribute(a)
 	return value == want
 }
 
-func (s search) containsChildren(n, e *xmlquery.Node, x extent) bool {
+func (s *search) containsChildren(n, e *xmlquery.Node, x extent) bool {
 	var wanted []*xmlquery.Node
+	var extents []extent
 	for _, c := range document.Elements(e) {
-		if _, counts := x.child(c); counts {
-			wanted = append(wanted, c)
+		if inner, counts := x.child(c); counts {
+			wanted, extents = append(wanted, c), append(extents, inner)
 		}
 	}
 	if len(wanted) == 0 {
 		return true
 	}
-	m := newMatching(len(wanted), document.Elements(n))
-	return m.extend(func(i int, c *xmlquery.Node) bool {
-		inner, _ := x.child(wanted[i])
-		return s.contains(c, wanted[i], inner)
+	there := document.Elements(n)
+	return len(wanted) <= len(there) && newMatching(len(wanted), there).extend(func(i int, c *xmlquery.Node) bool {
+		return s.contains(c, wanted[i], extents[i])
 	})
-}
-
-// matching pairs wanted elements with those that are there, each used once.
-type matching struct {
-	there  []*xmlquery.Node
-	partOf []int // per wanted element: index in there, or -1
-	owner  []int // per element there: index of the wanted one, or -1
-}
-
-func newMatching(wanted int, there []*xmlquery.Node) *matching {
-	m := &matching{there: there, partOf: make([]int, wanted), owner: make([]int, len(there))}
-	for i := range m.partOf {
-		m.partOf[i] = -1
-	}
-	for j := range m.owner {
-		m.owner[j] = -1
-	}
-	return m
-}
-
-// extend pairs as many of the wanted elements as can be (augmenting paths) and says whether
-// that is all of them. What is paired stays paired, if with another one.
-func (m *matching) extend(fits func(i int, n *xmlquery.Node) bool) (all bool) {
-	all = true
-	for i := range m.partOf {
-		if m.partOf[i] < 0 && !m.augment(i, make([]bool, len(m.there)), fits) {
-			all = false
-		}
-	}
-	return all
-}
-
-// augment finds a partner for a wanted element, moving the partners of others if need be.
-func (m *matching) augment(i int, seen []bool, fits func(i int, n *xmlquery.Node) bool) bool {
-	for j, n := range m.there {
-		if seen[j] || !fits(i, n) {
-			continue
-		}
-		seen[j] = true
-		if m.owner[j] < 0 || m.augment(m.owner[j], seen, fits) {
-			m.owner[j], m.partOf[i] = i, j
-			return true
-		}
-	}
-	return false
-}
-
-// partner is what a wanted element is paired with; nil for nothing.
-func (m *matching) partner(i int) *xmlquery.Node {
-	if m.partOf[i] < 0 {
-		return nil
-	}
-	return m.there[m.partOf[i]]
 }
 
 // find pairs elements of a fragment with elements of the document: those that are there in
 // full first, then, on a repeated call, those of which what KubeVirt keeps is there.
-func (s search) find(parent *xmlquery.Node, wanted, there []*xmlquery.Node, repeat bool) *matching {
+func (s *search) find(parent *xmlquery.Node, wanted, there []*xmlquery.Node, repeat bool) *matching {
 	m := newMatching(len(wanted), there)
 	full := func(i int, n *xmlquery.Node) bool { return s.contains(n, wanted[i], extent{}) }
 	if m.extend(full) || !repeat {
@@ -222,7 +195,7 @@ func (s search) find(parent *xmlquery.Node, wanted, there []*xmlquery.Node, repe
 
 // findKeyless finds twins for the elements without a key that have none yet: each in a
 // sibling of its own, which is not the twin of another element.
-func (s search) findKeyless(parent *xmlquery.Node, all []identified, siblings []*xmlquery.Node, repeat bool) {
+func (s *search) findKeyless(parent *xmlquery.Node, all []identified, there *siblings, repeat bool) error {
 	taken := map[*xmlquery.Node]bool{}
 	var wanted []*xmlquery.Node
 	for _, id := range all {
@@ -232,7 +205,7 @@ func (s search) findKeyless(parent *xmlquery.Node, all []identified, siblings []
 			wanted = append(wanted, id.element)
 		}
 	}
-	free := slices.DeleteFunc(slices.Clone(siblings), func(n *xmlquery.Node) bool { return taken[n] })
+	free := slices.DeleteFunc(slices.Clone(there.all), func(n *xmlquery.Node) bool { return taken[n] })
 	found := s.find(parent, wanted, free, repeat)
 	next := 0
 	for i := range all {
@@ -241,25 +214,26 @@ func (s search) findKeyless(parent *xmlquery.Node, all []identified, siblings []
 			next++
 		}
 	}
+	return s.err
 }
 
 // comparison compares an element of the document with one of the fragment.
 type comparison func(n, e *xmlquery.Node) bool
 
 // equal compares all but the address and the alias that e lacks.
-func equal(n, e *xmlquery.Node) bool {
-	return document.Equal(n, e, func(c *xmlquery.Node) bool { return carriesOver(c) && !hasChild(e, "", c.Data) })
+func (s *search) equal(n, e *xmlquery.Node) bool {
+	return s.spend(1+effort(n, e)) && document.Equal(n, e, func(c *xmlquery.Node) bool { return carriesOver(c) && !hasChild(e, "", c.Data) })
 }
 
 // keeps says whether n has what KubeVirt keeps of e.
-func (s search) keeps(n, e *xmlquery.Node) bool {
+func (s *search) keeps(n, e *xmlquery.Node) bool {
 	return s.contains(n, e, keptOf(n.Parent, e))
 }
 
 // standing finds the run among the siblings, one right behind the other: the index of its
 // first element, or -1.
-func (s search) standing(siblings, run []*xmlquery.Node, same comparison) int {
-	for i := 0; i+len(run) <= len(siblings) && s.ctx.Err() == nil; i++ {
+func (s *search) standing(siblings, run []*xmlquery.Node, same comparison) int {
+	for i := 0; i+len(run) <= len(siblings) && s.err == nil; i++ {
 		if slices.EqualFunc(siblings[i:i+len(run)], run, same) {
 			return i
 		}

@@ -4,7 +4,6 @@
 package patch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -33,7 +32,8 @@ func applyMerge(r *domainRule, call *domainCall) (effect, error) {
 		if tableName(n.Node) != tableName(e) {
 			return done, errOtherName(r.Path, tableName(n.Node), tableName(e))
 		}
-		m := &merger{call: call, fragment: fragment, own: r.key}
+		m := newMerger(call, fragment)
+		m.own = r.key
 		if err := m.merge(n.Node, e, document.Elements(e)); err != nil {
 			return done, err
 		}
@@ -52,6 +52,7 @@ func errOtherName(path, selected, given string) error {
 // merger merges elements of a fragment into elements of the document: for op merge, and to
 // complete what is left of an element between two calls.
 type merger struct {
+	*search
 	call       *domainCall
 	fragment   *document.Fragment
 	own        *key // the key of the rule; nil for none
@@ -60,15 +61,18 @@ type merger struct {
 	unexpected []error // of a repeated call
 }
 
-func (m *merger) search() search { return search{m.call.ctx} }
+func newMerger(call *domainCall, f *document.Fragment) *merger {
+	return &merger{search: &search{budget: call.budget}, call: call, fragment: f}
+}
 
 // complete adds to an element what of e it lacks. Its address and alias stay.
 func (m *merger) complete(n, e *xmlquery.Node) error {
-	nested := merger{call: m.call, fragment: m.fragment, completes: true}
+	nested := merger{search: m.search, call: m.call, fragment: m.fragment, completes: true}
 	err := nested.merge(n, e, slices.DeleteFunc(document.Elements(e), func(c *xmlquery.Node) bool {
 		return carriesOver(c) && hasChild(n, "", c.Data)
 	}))
 	m.changed = m.changed || nested.changed
+	m.unexpected = append(m.unexpected, nested.unexpected...)
 	return err
 }
 
@@ -84,8 +88,8 @@ func (m *merger) completeAll(nodes, elements []*xmlquery.Node) error {
 
 // merge makes n hold the attributes and the text of e, and those of its children that are given.
 func (m *merger) merge(n, e *xmlquery.Node, children []*xmlquery.Node) error {
-	if err := context.Cause(m.call.ctx); err != nil {
-		return err
+	if !m.spend(1 + effort(n, e)) {
+		return m.err
 	}
 	if err := m.mergeAttributes(n, e); err != nil {
 		return err
@@ -162,7 +166,7 @@ func (m *merger) pair(n *xmlquery.Node, children []*xmlquery.Node) ([]identified
 	if err != nil {
 		return nil, err
 	}
-	there := document.Elements(n)
+	there := siblingsBelow(n)
 	var errs []error
 	for i := range all {
 		id := &all[i]
@@ -179,31 +183,29 @@ func (m *merger) pair(n *xmlquery.Node, children []*xmlquery.Node) ([]identified
 
 // pairKeyless pairs the children without a key: the only one of its name on both sides. Of
 // several, those that are completed are told apart by what they hold.
-func (m *merger) pairKeyless(n *xmlquery.Node, all []identified, there []*xmlquery.Node) error {
-	given, found := map[string]int{}, map[string][]*xmlquery.Node{}
+func (m *merger) pairKeyless(n *xmlquery.Node, all []identified, there *siblings) error {
+	given := map[string]int{}
 	for _, id := range all {
 		given[tableName(id.element)]++
-	}
-	for _, c := range there {
-		found[tableName(c)] = append(found[tableName(c)], c)
 	}
 	several := false
 	for i := range all {
 		id, name := &all[i], tableName(all[i].element)
+		found := there.byName[name]
 		switch {
-		case !id.keyless || given[name] == 1 && len(found[name]) == 0:
-		case given[name] == 1 && len(found[name]) == 1:
-			id.twin = found[name][0]
+		case !id.keyless || given[name] == 1 && len(found) == 0:
+		case given[name] == 1 && len(found) == 1:
+			id.twin = found[0]
 		case m.completes || m.call.repeat:
 			several = true
 		default:
-			return fmt.Errorf("the xml has %d <%s> to merge with %d, and nothing tells them apart: use add with a key, or a path that selects the one", given[name], name, len(found[name]))
+			return fmt.Errorf("the xml has %d <%s> to merge with %d, and nothing tells them apart: use add with a key, or a path that selects the one", given[name], name, len(found))
 		}
 	}
-	if several {
-		m.search().findKeyless(n, all, there, m.call.repeat)
+	if !several {
+		return nil
 	}
-	return nil
+	return m.findKeyless(n, all, there, m.call.repeat)
 }
 
 // insertChild adds a child that has no counterpart. Devices are never invented.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -349,7 +350,11 @@ func secondCall(t *testing.T, p *patch.Program, src []byte) (changed int) {
 	if again, _ := call(first, report); string(again) != string(first) {
 		t.Errorf("applied to its own result (-first +second):\n%s", cmp.Diff(string(first), string(again)))
 	}
-	repeated, _ := call(between(t, first, true), report)
+	input := between(t, first, true)
+	repeated, _ := call(input, report)
+	if was, is := strings.Count(string(input), `="given"`), strings.Count(string(repeated), `="given"`); was != is || was == 0 {
+		t.Errorf("of %d addresses and aliases that libvirt gave %d are left", was, is)
+	}
 	if diff := cmp.Diff(canonical(t, first), canonical(t, repeated)); diff != "" {
 		t.Errorf("after KubeVirt and libvirt (-first +second):\n%s", diff)
 	}
@@ -438,4 +443,81 @@ func canonicalElement(n *xmlquery.Node, indent string) string {
 	}
 	slices.Sort(parts)
 	return indent + n.Data + strings.Join(parts, "")
+}
+
+// TestReplaceFindsScattered: KubeVirt writes devices in an order of its own, so that what
+// stood together after the first call is apart in the second.
+func TestReplaceFindsScattered(t *testing.T) {
+	const disk = `<disk><target dev="vda"/></disk>`
+	p := compile(t, rules(replace("//video", `<video><model type="virtio" primary="yes"/></video><sound model="ich9"><codec type="micro"/></sound><shmem name="x"/>`)))
+	_, report, err := p.Domain(context.Background(), []byte(devices("<video/>"+disk)), []byte(vmi), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const sound = `<sound model="ich9"><alias name="sound0"/>`
+	for doc, want := range map[string]string{
+		devices(sound + `</sound>` + disk + `<video><model type="virtio"/><address/></video>`): devices(sound + `<codec type="micro"/></sound>` + disk + `<video><model type="virtio" primary="yes"/><address/></video><shmem name="x"/>`),
+		devices(disk + `<video><model type="virtio"/></video>`):                                devices(disk + `<video><model type="virtio" primary="yes"/></video><sound model="ich9"><codec type="micro"/></sound><shmem name="x"/>`),
+	} {
+		out, _, err := p.Domain(context.Background(), []byte(doc), []byte(vmi), report)
+		if err != nil || string(out) != want {
+			t.Errorf("%v (-want +got):\n%s", err, cmp.Diff(want, string(out)))
+		}
+	}
+}
+
+// TestMergeGoesOn: what cannot be merged on a repeated call is a line of the report, and the
+// rest is merged.
+func TestMergeGoesOn(t *testing.T) {
+	p := compile(t, rules(merge("", `<domain><devices><tpm model="a"/><rng model="b"/></devices></domain>`)))
+	first, report, err := p.Domain(context.Background(), []byte(devices("<tpm/><rng/>")), []byte(vmi), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, second, err := p.Domain(context.Background(), []byte(strings.Replace(devices("<tpm/><rng/>"), "<tpm/>", "", 1)), []byte(vmi), report)
+	if want := strings.Replace(string(first), `<tpm model="a"/>`, "", 1); err != nil || string(out) != want {
+		t.Errorf("%v (-want +got):\n%s", err, cmp.Diff(want, string(out)))
+	}
+	if reason := second.Patches[0].Rules[0].Reason; !strings.Contains(reason, "there is no <tpm> to merge with") {
+		t.Errorf("the report tells %q", reason)
+	}
+}
+
+// TestLargeFragments: fragments and documents that are as large as they may be end with a
+// result or with the limit of steps, long before the time of the call is up, which would be
+// another error.
+func TestLargeFragments(t *testing.T) {
+	repeated := func(text string, n int) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(strings.ReplaceAll(text, "#", strconv.Itoa(i)))
+		}
+		return b.String()
+	}
+	x := repeated("<x a='1'/>", 9000)
+	const steps = "the rule takes more than 200000 evaluation steps"
+	for name, tc := range map[string]struct {
+		rule      bundle.DomainRule
+		doc, want string
+	}{
+		"equal devices":     {add("/domain/devices", repeated("<hub/>", 5000)), devices(repeated("<hub/>", 9000)), ""},
+		"other devices":     {add("/domain/devices", repeated("<hub a='#'/>", 5000)), devices(repeated("<hub/>", 9000)), steps},
+		"devices with keys": {add("/domain/devices", repeated("<shmem name='#'/>", 5000)), devices(repeated("<shmem name='x#'/>", 9000)), ""},
+		"equal children":    {add("/domain/devices", "<hub>"+repeated("<a/>", 8000)+"</hub>"), devices("<hub>" + repeated("<a/>", 9000) + "</hub>"), ""},
+		"one too few":       {add("/domain/devices", "<hub>"+repeated("<a/>", 2000)+"<b/></hub>"), devices("<hub>" + repeated("<a/>", 1999) + "<b/></hub>"), ""},
+		"deep below":        {add("/domain/devices", repeated("<hub><a><b><c x='1'/></b></a></hub>", 1500)), devices(repeated("<hub><a><b><c x='2'/></b></a></hub>", 2500)), steps},
+		"attributes":        {add("/domain/devices", "<hub "+repeated("a#='1' ", 200)+"b='1'/>"), devices(repeated("<hub "+repeated("a#='1' ", 200)+"/>", 180)), steps},
+		"texts":             {add("/domain/devices", "<hub>"+strings.Repeat("a", 100<<10)+"</hub><hub>"+strings.Repeat("b", 100<<10)+"</hub>"), devices(repeated("<hub>"+strings.Repeat("a", 100<<10)+"</hub>", 4)), ""},
+		"run":               {add("/domain/foo", repeated("<x a='1'/>", 3000)+"<y/>"), devices("", "<foo>"+x+"</foo>"), steps},
+		"replace":           {replace("/domain/foo/x[position()<250]", repeated("<x a='1'/>", 3000)+"<y/>"), devices("", "<foo>"+x+"</foo>"), steps},
+		"merge":             {merge("", devices(repeated("<shmem name='#'><a/></shmem>", 3000))), devices(repeated("<shmem name='#'/>", 9000)), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := compile(t, rules(tc.rule))
+			_, _, err := p.Domain(context.Background(), []byte(tc.doc), []byte(vmi), nil)
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("got %.300v, want %q", err, tc.want)
+			}
+		})
+	}
 }

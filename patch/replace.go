@@ -4,7 +4,6 @@
 package patch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,10 +35,12 @@ func applyReplace(r *domainRule, call *domainCall) (effect, error) {
 		if !call.doc.Live(n.Node) { // it went with an element around it
 			continue
 		}
-		p := &replacer{merger: merger{call: call, fragment: fragment, completes: true}, old: n.Node}
+		p := &replacer{merger: newMerger(call, fragment), old: n.Node}
+		p.completes = true
 		if err := p.replace(); err != nil {
 			return done, err
 		}
+		unexpected = errors.Join(unexpected, errors.Join(p.unexpected...))
 		if p.changed {
 			done.changed++
 		}
@@ -65,7 +66,7 @@ func (r *domainRule) replaceTexts(call *domainCall) (effect, error) {
 
 // replacer puts the fragment in place of one element.
 type replacer struct {
-	merger
+	*merger
 	old *xmlquery.Node
 }
 
@@ -91,19 +92,19 @@ func (p *replacer) replace() error {
 // aside. What KubeVirt dropped of the fragment since the first call is put back.
 func (p *replacer) settled() (bool, error) {
 	siblings := document.Elements(p.old.Parent)
-	if p.neighbours(siblings, equal) != nil {
+	if p.neighbours(siblings, p.equal) != nil {
 		return true, nil
 	}
 	if !p.call.repeat {
-		return false, context.Cause(p.call.ctx)
+		return false, p.err
 	}
-	if run := p.neighbours(siblings, p.search().keeps); run != nil {
+	if run := p.neighbours(siblings, p.keeps); run != nil {
 		return true, p.completeAll(run, p.fragment.Elements())
 	}
 	if isDevices(p.old.Parent) {
 		return p.settleScattered(siblings)
 	}
-	return false, context.Cause(p.call.ctx)
+	return false, p.err
 }
 
 // neighbours are the siblings, the old element among them, that are the fragment as same
@@ -113,7 +114,7 @@ func (p *replacer) neighbours(siblings []*xmlquery.Node, same comparison) []*xml
 	at := slices.Index(siblings, p.old)
 	first := max(0, at-len(elements)+1)
 	window := siblings[first:min(len(siblings), at+len(elements))]
-	start := p.search().standing(window, elements, same)
+	start := p.standing(window, elements, same)
 	if start < 0 {
 		return nil
 	}
@@ -126,19 +127,16 @@ func (p *replacer) settleScattered(siblings []*xmlquery.Node) (bool, error) {
 	others := slices.DeleteFunc(siblings, func(n *xmlquery.Node) bool { return n == p.old })
 	elements := p.fragment.Elements()
 	for i, e := range elements {
-		if err := context.Cause(p.call.ctx); err != nil {
-			return false, err
-		}
-		if !p.search().keeps(p.old, e) {
+		if !p.keeps(p.old, e) {
 			continue
 		}
 		rest := slices.Delete(slices.Clone(elements), i, i+1)
-		found := p.search().find(p.old.Parent, rest, others, true)
-		if p.isWhole(rest, found) {
+		found := p.find(p.old.Parent, rest, others, true)
+		if p.err == nil && p.isWhole(rest, found) {
 			return true, p.putBack(e, rest, found)
 		}
 	}
-	return false, context.Cause(p.call.ctx)
+	return false, p.err
 }
 
 // isWhole says whether nothing is missing but what KubeVirt drops.

@@ -9,7 +9,7 @@ import (
 )
 
 // ErrBudget says that an evaluation took more steps than it may.
-var ErrBudget = fmt.Errorf("the path takes more than %d evaluation steps", MaxSteps)
+var ErrBudget = fmt.Errorf("the rule takes more than %d evaluation steps", MaxSteps)
 
 // ErrMatches says that a path selected more nodes than it may.
 var ErrMatches = fmt.Errorf("the path selects more than %d nodes", MaxMatches)
@@ -24,6 +24,10 @@ type Budget struct {
 	used  int
 	check int // when used reaches this, there is something to decide
 }
+
+// Spend takes steps for what a rule does besides evaluating paths. The error is ErrBudget, or
+// why the context is done.
+func (b *Budget) Spend(steps int) error { return b.spend(steps) }
 
 // checkInterval is how many steps lie between two looks at the context.
 const checkInterval = 4096
