@@ -303,7 +303,7 @@ var property = map[string]bundle.DomainRule{
 	"replace by videos": replace("/domain/devices/video", `<video><model type="virtio" heads="1" primary="yes"/></video><video><model type="virtio" heads="1" primary="no"><resolution x="1" y="2"/></model></video>`),
 	"replace by others": replace("/domain/devices/memballoon", `<memballoon model="none"/><shmem name="q"/>`),
 	"replace os":        replace("/domain/os/type", `<type arch="x86_64" machine="x">hvm</type>`),
-	"replace text":      {Op: bundle.OpReplace, Path: "/domain/devices/disk[1]/target/@dev", Value: ptr("vdq")},
+	"replace text":      {Op: bundle.OpReplace, Path: "/domain/vcpu/@placement", Value: ptr("auto")},
 	"merge domain":      merge("", `<domain><cpu mode="custom" check="full"><model fallback="allow">x</model><cache mode="passthrough"/><feature name="zz" policy="require"/></cpu><clock offset="localtime"><timer name="rtc" tickpolicy="catchup"><catchup slew="1"/></timer></clock><features><kvm><hidden state="on"/><poll-control state="on"/></kvm></features><memoryBacking><source type="memfd"/><locked/></memoryBacking></domain>`),
 	"merge devices":     merge("/domain/devices", `<devices><memballoon autodeflate="on"><stats period="3"/></memballoon></devices>`),
 	"merge disks":       merge("/domain/devices/disk", `<disk><driver rotation_rate="1" cache="none"/><wwn>5000c50015ea71aa</wwn><iotune><read_iops_sec>3</read_iops_sec></iotune></disk>`),

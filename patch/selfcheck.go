@@ -32,15 +32,19 @@ func (p *Program) checkSurvival(call *domainCall, result []byte, first *Report) 
 		return errNotIdempotent
 	}
 	marker := unusedMarker(result)
-	next, err := p.applyNext(call, marker, first)
+	next, err := p.nextCall(call, marker)
 	if err != nil {
-		return fmt.Errorf("the rule does not survive KubeVirt's second pass: %w", causeOf(err))
+		return notSurviving("%w", err)
 	}
-	return compareResults(call.doc, next, marker)
+	libvirts := libvirtsOf(next.doc, marker)
+	if _, err := p.applyDomain(next, first, nil); err != nil {
+		return notSurviving("%w", causeOf(err))
+	}
+	return newPasses(call.doc, next.doc, marker, libvirts).result()
 }
 
-// applyNext applies the program to what the next call would get.
-func (p *Program) applyNext(call *domainCall, marker string, first *Report) (*domainCall, error) {
+// nextCall gets what the next call would get.
+func (p *Program) nextCall(call *domainCall, marker string) (*domainCall, error) {
 	text, err := schema.Next(call.doc.Element(), call.others, marker)
 	if err != nil {
 		return nil, err
@@ -49,9 +53,7 @@ func (p *Program) applyNext(call *domainCall, marker string, first *Report) (*do
 	if err != nil {
 		return nil, err
 	}
-	next := p.newCall(&call.input, doc, true)
-	_, err = p.applyDomain(next, first, nil)
-	return next, err
+	return p.newCall(&call.input, doc, true), nil
 }
 
 // unusedMarker is a text that the document does not contain.

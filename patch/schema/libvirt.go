@@ -4,6 +4,7 @@
 package schema
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -43,6 +44,59 @@ func (w *writer) libvirt(group []*xmlquery.Node) {
 		w.given++
 		w.give(len(named(group, "", "alias")) > 0, len(named(group, "", "address")) > 0, "-"+strconv.Itoa(w.given))
 	}
+}
+
+// sort puts devices in libvirt's order: those of one bus or type together, by their target or
+// index (virDomainDiskInsert and virDomainControllerInsert in libvirt's domain_conf.c).
+func (w *writer) sort(c *Child, devices []*xmlquery.Node) {
+	if w.marker == "" || len(w.open) != 2 || w.open[1] != "devices" {
+		return
+	}
+	var of func(*xmlquery.Node) (group string, number int)
+	switch c.Name {
+	case "disk":
+		of = func(n *xmlquery.Node) (string, int) {
+			for _, target := range named([]*xmlquery.Node{n}, "", "target") {
+				return attribute(target, "bus"), diskNumber(attribute(target, "dev"))
+			}
+			return "", 0
+		}
+	case "controller":
+		of = func(n *xmlquery.Node) (string, int) {
+			index, _ := strconv.Atoi(attribute(n, "index"))
+			return attribute(n, "type"), index
+		}
+	default:
+		return
+	}
+	groups := map[string]int{}
+	for _, n := range devices {
+		group, _ := of(n)
+		if _, known := groups[group]; !known {
+			groups[group] = len(groups)
+		}
+	}
+	slices.SortStableFunc(devices, func(a, b *xmlquery.Node) int {
+		x, i := of(a)
+		y, j := of(b)
+		return cmp.Or(cmp.Compare(groups[x], groups[y]), cmp.Compare(i, j))
+	})
+}
+
+// diskNumber counts disks by their names: sda is 0, sdaa 26 (virDiskNameToIndex in libvirt's virutil.c).
+func diskNumber(name string) int {
+	for _, prefix := range []string{"fd", "hd", "vd", "sd", "xvd", "ubd"} {
+		letters, ok := strings.CutPrefix(name, prefix)
+		if !ok {
+			continue
+		}
+		number := 0
+		for _, letter := range strings.TrimRight(letters, "0123456789") {
+			number = number*26 + int(letter-'a') + 1
+		}
+		return number
+	}
+	return 0
 }
 
 // give writes the alias and the address that a device lacks.

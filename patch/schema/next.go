@@ -121,6 +121,7 @@ func (w *writer) children(e *Element, namespace string, group []*xmlquery.Node) 
 				w.element(c.Element(), c, namespace, nil)
 			}
 		case c.Repeats:
+			w.sort(c, nodes)
 			for j := range nodes {
 				w.child(c, namespace, nodes[j:j+1])
 			}
