@@ -50,13 +50,35 @@ func libvirtsOf(next *document.Document, marker string) []*xmlquery.Node {
 // result is nil where every edit is there once, else it tells the place.
 func (p *passes) result() error {
 	x, y := p.first.root(), p.next.root()
-	if p.first.hash(x) == p.next.hash(y) {
-		return p.checkGiven()
+	equal := p.first.hash(x) == p.next.hash(y)
+	remade, lost := p.remade()
+	if equal && remade == nil {
+		return nil
 	}
 	if n := p.merged(x); n != nil {
 		return notSurviving("KubeVirt's types have room for one <%s>, and %s would be merged with the one before it", n.Data, document.Location(n, ""))
 	}
-	return p.difference(x, y)
+	if !equal {
+		return p.difference(x, y)
+	}
+	return notSurviving("%s loses the <%s> that libvirt gives it after the first, since it is removed and added again: "+
+		"use one rule that changes it or puts another in its place", document.Location(remade, ""), lost)
+}
+
+// remade finds a device that was made anew and so lost what libvirt gave it: KubeVirt chose the
+// number of PCI ports by these addresses.
+func (p *passes) remade() (device *xmlquery.Node, lost string) {
+	for _, d := range devicesOf(p.next.doc) {
+		if p.next.doc.Original(d) {
+			continue
+		}
+		for _, name := range []string{"address", "alias"} {
+			if schema.Of(d).Child("", name) != nil && !hasChild(d, "", name) {
+				return d, name
+			}
+		}
+	}
+	return nil, ""
 }
 
 // reading reads the elements of one of the documents.

@@ -11,7 +11,6 @@ import (
 	"github.com/antchfx/xmlquery"
 
 	"github.com/domainpatch/domainpatch/patch/document"
-	"github.com/domainpatch/domainpatch/patch/schema"
 )
 
 // This file tells people where two results differ. It may take its time: the call fails.
@@ -40,23 +39,6 @@ func (p *passes) merged(e element) *xmlquery.Node {
 		seen[n.Data] = !e.kept.Repeats(n.NamespaceURI, n.Data)
 		if found := p.merged(child); found != nil {
 			return found
-		}
-	}
-	return nil
-}
-
-// checkGiven refuses a device that was made anew and so lost what libvirt gave it: KubeVirt chose
-// the number of PCI ports by these addresses.
-func (p *passes) checkGiven() error {
-	for _, d := range devicesOf(p.next.doc) {
-		if p.next.doc.Original(d) {
-			continue
-		}
-		for _, name := range []string{"address", "alias"} {
-			if schema.Of(d).Child("", name) != nil && !hasChild(d, "", name) {
-				return notSurviving("%s loses the <%s> that libvirt gives it after the first, since it is removed and added again: "+
-					"use one rule that changes it or puts another in its place", document.Location(d, ""), name)
-			}
 		}
 	}
 	return nil

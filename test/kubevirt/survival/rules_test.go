@@ -59,8 +59,34 @@ func TestRulesSurviveThreePasses(t *testing.T) {
 			map[string]int{"/domain/devices/memballoon": 0},
 		},
 		"remove and add a device that has no address for KubeVirt": {
-			`[{op: remove, path: /domain/devices/memballoon}, {op: set, path: /domain/vcpu/@placement, value: auto}]`,
+			`[{op: remove, path: /domain/devices/video}, {op: add, path: /domain/devices, xml: "<video><model type='virtio'><resolution x='800' y='600'/></model></video>"}]`,
+			map[string]int{"/domain/devices/video": 1, "/domain/devices/video/model@type=virtio": 1, "/domain/devices/video/model/resolution@x=800": 1},
+		},
+		"add keyless devices": {
+			`[{op: add, path: /domain/devices, xml: "<video><model type='virtio'/></video><video><model type='virtio' primary='no'/></video><redirdev bus='usb' type='tcp'><source mode='connect' host='h' service='1'/></redirdev>"}]`,
+			map[string]int{"/domain/devices/video/model@type=virtio": 2, "/domain/devices/redirdev@type=tcp": 1, "/domain/devices/redirdev/source@host=h": 1},
+		},
+		"add a device that KubeVirt does not know": {
+			`[{op: add, path: /domain/devices, xml: "<shmem name='a'><size unit='M'>4</size></shmem><shmem name='b'/>"}]`,
+			map[string]int{"/domain/devices/shmem": 2, "/domain/devices/shmem/size=4": 1},
+		},
+		"replace a device": {
+			`[{op: replace, path: "/domain/devices/disk[target/@dev='vda']", xml: "<disk type='vhostuser' device='disk'><source type='unix' path='/x'><reconnect enabled='yes'/></source><target dev='vda' bus='virtio'/></disk>"}]`,
+			map[string]int{"/domain/devices/disk@type=vhostuser": 1, "/domain/devices/disk/source@path=/x": 1, "/domain/devices/disk/target@dev=vda": 1},
+		},
+		"replace a text": {
+			`[{op: replace, path: /domain/vcpu/@placement, value: auto}]`,
 			map[string]int{"/domain/vcpu@placement=auto": 1},
+		},
+		"a run of which KubeVirt keeps a part": {
+			`[{op: add, path: /domain/os, xml: "<acpi><table type='slic'>/a</table></acpi>"},
+			  {op: add, path: /domain/os/acpi, xml: "<table type='raw' x='1'>/b</table><table type='raw' x='2'>/b</table>"}]`,
+			map[string]int{"/domain/os/acpi/table=/a": 1, "/domain/os/acpi/table=/b": 2, "/domain/os/acpi/table@x=1": 1, "/domain/os/acpi/table@x=2": 1},
+		},
+		"merge": {
+			`[{op: merge, xml: "<domain><features><kvm><poll-control state='on'/></kvm></features><clock offset='utc'><timer name='rtc' tickpolicy='catchup'><catchup slew='1'/></timer></clock></domain>"},
+			  {op: merge, path: "/domain/devices/disk[target/@dev='vda']", xml: "<disk><iotune><total_iops_sec>5</total_iops_sec></iotune></disk>"}]`,
+			map[string]int{"/domain/features/kvm/poll-control@state=on": 1, "/domain/clock/timer@name=rtc": 1, "/domain/clock/timer/catchup@slew=1": 1, "/domain/devices/disk/iotune/total_iops_sec=5": 1},
 		},
 	}
 	for name, tc := range cases {
@@ -90,6 +116,23 @@ func TestRulesThatWouldNotSurvive(t *testing.T) {
 			`[{op: set, path: "/domain/devices/disk[target/@dev='vda'][not(wwn)]/serial", expression: "current == null ? 'x' : current + 'x'"},
 			  {op: set, path: "/domain/devices/disk[target/@dev='vda']/wwn", value: "5000c50015ea71ad"}]`,
 			"spec.domain[0]: the rule is not idempotent",
+		},
+		"two sysinfo elements": {
+			`[{op: add, path: /domain, xml: "<sysinfo type='fwcfg'><entry name='opt/x'>y</entry></sysinfo>"}]`,
+			"spec.domain[0]: a <sysinfo> is there already, and KubeVirt reads several below <domain> as one",
+		},
+		"two where KubeVirt has room for one": {
+			`[{op: replace, path: /domain/devices/rng, xml: "<rng model='virtio'><backend model='random'>/a</backend></rng><rng model='virtio'><backend model='random'>/b</backend></rng>"}]`,
+			"spec.domain[0]: the rule does not survive KubeVirt's second pass: KubeVirt's types have room for one <rng>, and /domain/devices/rng[2] would be merged with the one before it",
+		},
+		"devices made anew": {
+			`[{op: remove, path: /domain/devices/disk}, {op: add, path: /domain/devices, xml: "<disk type='file' device='disk'><source file='/x'/><target dev='vda' bus='virtio'/></disk><disk type='file' device='disk'><source file='/y'/><target dev='vdb' bus='virtio'/></disk>"}]`,
+			"spec.domain[1]: the rule does not survive KubeVirt's second pass: /domain/devices/disk[1] loses the <address>",
+		},
+		"two devices that KubeVirt cannot tell apart": {
+			`[{op: add, path: /domain/devices, xml: "<redirdev bus='usb' type='tcp'><source host='a'/></redirdev>"},
+			  {op: add, path: /domain/devices, xml: "<redirdev bus='usb' type='tcp'><source host='b'/></redirdev>"}]`,
+			"spec.domain[1]: the rule does not survive",
 		},
 	}
 	for name, tc := range cases {
