@@ -43,7 +43,11 @@ func newRender(s streams) *cobra.Command {
 
 The patched document goes to stdout and a report on every rule to stderr. Patches that
 do not bind to the VMI (by a reference in its labels, or by the patch's selector) are
-left out unless --all is given; without --vmi all apply.`,
+left out unless --all is given; without --vmi all apply.
+
+Policies among the files limit DomainPatches as in the cluster: those that select the
+namespace of the VMI, or all of them without --vmi. The labels of that namespace come from
+a Namespace among the files; without one it has only kubernetes.io/metadata.name.`,
 		Example: renderExample,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -54,7 +58,7 @@ left out unless --all is given; without --vmi all apply.`,
 		},
 	}
 	f := c.Flags()
-	f.StringSliceVarP(&o.files, "filename", "f", nil, "file or folder with DomainPatches; - for stdin; may be repeated")
+	f.StringSliceVarP(&o.files, "filename", "f", nil, "file or folder with patches, policies and namespaces; - for stdin; may be repeated")
 	f.StringVar(&o.vmi, "vmi", "", "VirtualMachineInstance or VirtualMachine, YAML or JSON; - for stdin")
 	f.StringVar(&o.domain, "domain", "", "libvirt domain XML to patch; - for stdin")
 	f.StringVar(&o.cloudInit, "cloud-init", "", "KubeVirt's CloudInitData, JSON, to patch; - for stdin")
@@ -73,7 +77,7 @@ func (o *renderOptions) validate() error {
 	}
 	switch {
 	case len(o.files) == 0:
-		return errors.New("--filename (-f) is missing: name a file or folder with DomainPatches")
+		return errors.New("--filename (-f) is missing: name a file or folder with patches")
 	case o.domain == "" && o.cloudInit == "":
 		return errors.New("give --domain or --cloud-init: the document to patch")
 	case o.domain != "" && o.cloudInit != "" && !o.diff:
@@ -114,15 +118,16 @@ func (o *renderOptions) run(ctx context.Context, s streams) error {
 }
 
 func (o *renderOptions) compile(ctx context.Context, files offline.Files, s streams) (*offline.Program, error) {
-	patches, skipped, err := files.Patches(o.files)
+	objects, skipped, err := files.Objects(o.files)
 	if err != nil {
 		return nil, err
 	}
 	for _, other := range skipped {
-		fmt.Fprintf(s.err, "note: %s is no DomainPatch and was passed over\n", other)
+		fmt.Fprintf(s.err, "note: %s is no patch, policy or namespace and was passed over\n", other)
 	}
-	if len(patches) == 0 {
-		return nil, fmt.Errorf("no DomainPatch in %v", o.files)
+	patches := len(objects.Patches) + len(objects.ClusterPatches)
+	if patches == 0 {
+		return nil, fmt.Errorf("no DomainPatch and no ClusterDomainPatch in %v", o.files)
 	}
 	var vmi *offline.VMI
 	if o.vmi != "" {
@@ -134,15 +139,18 @@ func (o *renderOptions) compile(ctx context.Context, files offline.Files, s stre
 			return nil, inFile(o.vmi, err)
 		}
 	}
-	program, err := offline.Compile(ctx, patches, vmi, o.all)
+	program, err := offline.Compile(ctx, objects, vmi, o.all)
 	if err != nil {
 		return nil, err
+	}
+	for _, name := range objects.Unenforced(vmi) {
+		fmt.Fprintf(s.err, "note: DomainPatchPolicy %s does not select namespace %s and limits nothing\n", name, vmi.Namespace)
 	}
 	for _, left := range program.LeftOut {
 		fmt.Fprintf(s.err, "note: left out: %v\n", left.Reason)
 	}
 	if !program.Applies() {
-		fmt.Fprintf(s.err, "note: none of the %d patches binds to the VMI; --all applies them all the same\n", len(patches))
+		fmt.Fprintf(s.err, "note: none of the %d patches binds to the VMI; --all applies them all the same\n", patches)
 	}
 	return program, nil
 }

@@ -31,7 +31,7 @@ func (w *Webhooks) validateDomainPatch(ctx context.Context, req admission.Reques
 	if err != nil {
 		return refused(ctx, refuse(err))
 	}
-	if _, err := render.Compile(dp); err != nil {
+	if _, err := render.Compile(render.DomainPatch(dp)); err != nil {
 		return invalid(dp, err)
 	}
 	return admission.Allowed("")

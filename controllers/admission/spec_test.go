@@ -44,10 +44,10 @@ func TestPatchesOfANewerVersion(t *testing.T) {
 	if err != nil || len(patches) != 2 {
 		t.Fatalf("got %d patches, %v", len(patches), err)
 	}
-	if _, err := compile(&patches[0]); err != nil {
+	if _, err := compile(patches[0]); err != nil {
 		t.Errorf("new fields beside the spec: %v", err)
 	}
-	if _, err := compile(&patches[1]); err == nil || !strings.Contains(err.Error(), `unknown field "spec.domain[0].onlyOn"`) {
+	if _, err := compile(patches[1]); err == nil || !strings.Contains(err.Error(), `unknown field "spec.domain[0].onlyOn"`) {
 		t.Errorf("a new field of the spec: %v", err)
 	}
 }

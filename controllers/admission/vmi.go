@@ -94,7 +94,7 @@ func (w *Webhooks) render(ctx context.Context, req admission.Request, provisiona
 	if err != nil {
 		return vmi, nil, fmt.Errorf("cannot read the DomainPatches of namespace %s: %w", req.Namespace, err)
 	}
-	bundle, err := render.Render(ctx, vmi, req.Namespace, patches, compile)
+	bundle, err := render.Render(ctx, vmi, render.Namespace{Name: req.Namespace}, render.Objects{Patches: patches}, compile)
 	if err != nil && ctx.Err() == nil {
 		err = refuse(err)
 	}
@@ -104,32 +104,34 @@ func (w *Webhooks) render(ctx context.Context, req admission.Request, provisiona
 // patches reads the patches of a namespace. One with a field that this program does not know,
 // which a newer version wrote, is bound like any other and not accepted: without the field it
 // would mean something else.
-func (w *Webhooks) patches(ctx context.Context, namespace string) ([]v1alpha1.DomainPatch, render.CompileFunc, error) {
+func (w *Webhooks) patches(ctx context.Context, namespace string) ([]render.Patch, render.CompileFunc, error) {
 	var list unstructured.UnstructuredList
 	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DomainPatchList"))
 	if err := w.Reader.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 		return nil, nil, err
 	}
-	patches := make([]v1alpha1.DomainPatch, len(list.Items))
+	patches := make([]render.Patch, len(list.Items))
 	unknown := map[string]error{}
 	for i := range list.Items {
 		object, err := list.Items[i].MarshalJSON()
 		if err != nil {
 			return nil, nil, err
 		}
-		mistakes, err := decodeDomainPatch(object, &patches[i])
+		var dp v1alpha1.DomainPatch
+		mistakes, err := decodeDomainPatch(object, &dp)
 		if err != nil {
 			return nil, nil, err
 		}
 		if mistakes != nil {
-			unknown[patches[i].Name] = mistakes
+			unknown[dp.Name] = mistakes
 		}
+		patches[i] = render.DomainPatch(&dp)
 	}
-	return patches, func(dp *v1alpha1.DomainPatch) (*patch.Program, error) {
-		if err := unknown[dp.Name]; err != nil {
+	return patches, func(p render.Patch) (*patch.Program, error) {
+		if err := unknown[p.Name]; err != nil {
 			return nil, err
 		}
-		return w.Compile(dp)
+		return w.Compile(p)
 	}, nil
 }
 
@@ -140,7 +142,7 @@ func (w *Webhooks) report(req admission.Request, leftOut []render.LeftOut) {
 		name = "(name to be generated)"
 	}
 	for _, l := range leftOut {
-		w.Events.Eventf(l.Patch, nil, corev1.EventTypeWarning, "LeftOut", "Admit", "%.1000s",
+		w.Events.Eventf(l.Patch.Object, nil, corev1.EventTypeWarning, "LeftOut", "Admit", "%.1000s",
 			fmt.Sprintf("VirtualMachineInstance %s starts without this patch: %v", name, l.Reason))
 	}
 }

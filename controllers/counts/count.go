@@ -12,7 +12,6 @@ import (
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/controllers/render"
-	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
 // errorPrefix begins the errors of the shim, wherever KubeVirt repeats them.
@@ -22,12 +21,12 @@ const errorPrefix = "domainpatch: "
 type tally struct{ matched, current, outdated, failed int32 }
 
 // count tallies the VMIs of a namespace by the names of its patches.
-func count(ctx context.Context, vmis []kubevirt.VirtualMachineInstance, patches []v1alpha1.DomainPatch, compile render.CompileFunc) (map[string]tally, error) {
+func count(ctx context.Context, vmis []kubevirt.VirtualMachineInstance, patches []render.Patch, compile render.CompileFunc) (map[string]tally, error) {
 	tallies := map[string]tally{}
 	c := counter{compile: compile, hashes: map[string]string{}}
 	for i := range vmis {
 		vmi := &vmis[i]
-		bindings, err := render.Bindings(vmi.Labels, vmi.Namespace, patches)
+		bindings, err := render.Bindings(vmi.Labels, render.Namespace{Name: vmi.Namespace}, patches)
 		if err != nil || len(bindings) == 0 {
 			continue // it would be refused, or start without patches
 		}
@@ -89,7 +88,7 @@ func (c *counter) hash(ctx context.Context, vmi *kubevirt.VirtualMachineInstance
 	if err != nil {
 		return "", err
 	}
-	b, err := render.Build(ctx, parsed, bindings, c.compile)
+	b, err := render.Build(ctx, parsed, bindings, nil, c.compile)
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
@@ -109,8 +108,7 @@ func blame(syncError string, bindings []render.Binding) map[string]bool {
 	named, all := map[string]bool{}, map[string]bool{}
 	for _, b := range bindings {
 		all[b.Patch.Name] = true
-		patch := bundle.Patch{Kind: bundle.KindDomainPatch, Namespace: b.Patch.Namespace, Name: b.Patch.Name}
-		if strings.Contains(reason, patch.ID()+": ") {
+		if strings.Contains(reason, b.Patch.ID()+": ") {
 			named[b.Patch.Name] = true
 		}
 	}

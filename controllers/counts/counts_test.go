@@ -73,9 +73,9 @@ func hashOf(t *testing.T, patches ...v1alpha1.DomainPatch) string {
 	t.Helper()
 	var bindings []render.Binding
 	for i := range patches {
-		bindings = append(bindings, render.Binding{Patch: &patches[i]})
+		bindings = append(bindings, render.Binding{Patch: render.DomainPatch(&patches[i])})
 	}
-	b, err := render.Build(t.Context(), render.VMI{CloudInit: true}, bindings, render.Compile)
+	b, err := render.Build(t.Context(), render.VMI{CloudInit: true}, bindings, nil, render.Compile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestCount(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := count(t.Context(), tc.vmis, []v1alpha1.DomainPatch{a, b, x, broken}, render.Compile)
+			got, err := count(t.Context(), tc.vmis, render.Patches([]v1alpha1.DomainPatch{a, b, x, broken}, nil), render.Compile)
 			if err != nil {
 				t.Fatal(err)
 			}

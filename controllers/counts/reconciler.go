@@ -36,7 +36,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.Client.List(ctx, &vmis, namespace); err != nil && !meta.IsNoMatchError(err) {
 		return ctrl.Result{}, fmt.Errorf("cannot list VirtualMachineInstances: %w", err)
 	}
-	counted, err := count(ctx, vmis.Items, patches.Items, r.Compile)
+	counted, err := count(ctx, vmis.Items, render.Patches(patches.Items, nil), r.Compile)
 	if err != nil {
 		return ctrl.Result{}, err
 	}

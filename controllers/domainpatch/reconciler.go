@@ -38,7 +38,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, fmt.Errorf("cannot list KubeVirts: %w", err)
 	}
 	before := dp.DeepCopy()
-	_, err := r.Compile(&dp)
+	_, err := r.Compile(render.DomainPatch(&dp))
 	dp.Status.ObservedGeneration = dp.Generation
 	for _, c := range conditions(err, installed.Items) {
 		c.ObservedGeneration = dp.Generation

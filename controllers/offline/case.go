@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
@@ -115,18 +114,18 @@ func (c testCase) compile(ctx context.Context) (program *Program, notes []string
 			return nil, nil, false, fmt.Errorf("%s: %w", caseVMI, err)
 		}
 	}
-	patches, skipped, err := parsePatches(casePatch, c[casePatch])
+	objects, skipped, err := parseObjects(casePatch, c[casePatch])
 	for _, other := range skipped {
-		notes = append(notes, other+" is no DomainPatch and was passed over")
+		notes = append(notes, other+" is no patch, policy or namespace and was passed over")
 	}
 	if err != nil {
 		return nil, notes, true, err
 	}
-	if len(patches) == 0 {
-		return nil, notes, false, fmt.Errorf("%s holds no DomainPatch", casePatch)
+	if len(objects.Patches)+len(objects.ClusterPatches) == 0 {
+		return nil, notes, false, fmt.Errorf("%s holds no DomainPatch and no ClusterDomainPatch", casePatch)
 	}
-	if program, err = Compile(ctx, patches, vmi, vmi == nil); err == nil {
-		err = program.checkBound(patches, vmi)
+	if program, err = Compile(ctx, objects, vmi, vmi == nil); err == nil {
+		err = program.checkBound(objects, vmi)
 	}
 	if err != nil {
 		return nil, notes, true, err
@@ -138,7 +137,7 @@ func (c testCase) compile(ctx context.Context) (program *Program, notes []string
 }
 
 // checkBound refuses patches that do not bind to the VMI: the case would say nothing about them.
-func (p *Program) checkBound(patches []v1alpha1.DomainPatch, vmi *VMI) error {
+func (p *Program) checkBound(objects Objects, vmi *VMI) error {
 	var bound []string
 	if p.Applies() {
 		decoded, err := bundle.Decode(p.JSON)
@@ -150,23 +149,18 @@ func (p *Program) checkBound(patches []v1alpha1.DomainPatch, vmi *VMI) error {
 		}
 	}
 	for _, left := range p.LeftOut {
-		bound = append(bound, patchID(left.Patch))
+		bound = append(bound, left.Patch.ID())
 	}
-	patches, err := inNamespace(patches, vmi)
+	patches, err := objects.patches(vmi)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for i := range patches {
-		if id := patchID(&patches[i]); !slices.Contains(bound, id) {
-			errs = append(errs, fmt.Errorf("%s does not bind to the VMI of %s: give the VMI the label %s%s, or the patch a selector",
-				id, caseVMI, v1alpha1.DomainPatchReferencePrefix, patches[i].Name))
+	for _, p := range patches {
+		if !slices.Contains(bound, p.ID()) {
+			errs = append(errs, fmt.Errorf("%s does not bind to the VMI of %s: give the VMI the label %s, or the patch a selector",
+				p.ID(), caseVMI, p.ReferenceLabel()))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// patchID names a patch as bundles do.
-func patchID(p *v1alpha1.DomainPatch) string {
-	return (&bundle.Patch{Kind: bundle.KindDomainPatch, Namespace: p.Namespace, Name: p.Name}).ID()
 }

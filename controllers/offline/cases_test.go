@@ -125,7 +125,7 @@ func TestRunCase(t *testing.T) {
 			want: "DomainPatch default/p does not bind to the VMI of vmi.yaml: give the VMI the label domainpatch.kubevirt.io/p, or the patch a selector",
 		},
 		"broken VMI": {reason: "no patch can bind to it", files: files{casePatch: simplePatch, caseVMI: "kind: Pod", caseDomain: simpleDomain, wantError: "x"}, want: `vmi.yaml: kind "Pod" is neither VirtualMachineInstance nor VirtualMachine`},
-		"no patch":   {reason: "the file may be another", files: files{casePatch: "# nothing\n", caseDomain: simpleDomain, wantDomain: simpleDomain}, want: "patch.yaml holds no DomainPatch"},
+		"no patch":   {reason: "the file may be another", files: files{casePatch: "# nothing\n", caseDomain: simpleDomain, wantDomain: simpleDomain}, want: "patch.yaml holds no DomainPatch and no ClusterDomainPatch"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

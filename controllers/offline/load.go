@@ -15,12 +15,15 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
 // maxFileBytes bounds what is read of one file or of standard input.
@@ -56,10 +59,18 @@ func (f Files) Read(name string) ([]byte, error) {
 	return data, nil
 }
 
-// Patches reads every DomainPatch of the named files; a folder stands for the .yaml,
-// .yml and .json files in it. Documents of other API groups are listed in skipped, as
-// "FILE: KIND NAME". All that is wrong is reported at once.
-func (f Files) Patches(names []string) (patches []v1alpha1.DomainPatch, skipped []string, err error) {
+// Objects are what files hold of the kinds that decide what a VM gets.
+type Objects struct {
+	Patches        []v1alpha1.DomainPatch
+	ClusterPatches []v1alpha1.ClusterDomainPatch
+	Policies       []v1alpha1.DomainPatchPolicy
+	Namespaces     []corev1.Namespace
+}
+
+// Objects reads every object of the named files; a folder stands for the .yaml, .yml and
+// .json files in it. Documents of other kinds are listed in skipped, as "FILE: KIND NAME".
+// All that is wrong is reported at once.
+func (f Files) Objects(names []string) (objects Objects, skipped []string, err error) {
 	var errs []error
 	for _, name := range names {
 		files, err := expand(name)
@@ -72,13 +83,20 @@ func (f Files) Patches(names []string) (patches []v1alpha1.DomainPatch, skipped 
 				errs = append(errs, err)
 				continue
 			}
-			found, others, err := parsePatches(file, data)
-			patches = append(patches, found...)
+			found, others, err := parseObjects(file, data)
+			objects.add(found)
 			skipped = append(skipped, others...)
 			errs = append(errs, err)
 		}
 	}
-	return patches, skipped, errors.Join(errs...)
+	return objects, skipped, errors.Join(errs...)
+}
+
+func (o *Objects) add(other Objects) {
+	o.Patches = append(o.Patches, other.Patches...)
+	o.ClusterPatches = append(o.ClusterPatches, other.ClusterPatches...)
+	o.Policies = append(o.Policies, other.Policies...)
+	o.Namespaces = append(o.Namespaces, other.Namespaces...)
 }
 
 // expand lists the files of a folder; any other name stands for itself.
@@ -108,21 +126,21 @@ func expand(name string) ([]string, error) {
 
 // found is what a file holds.
 type found struct {
-	patches []v1alpha1.DomainPatch
+	Objects
 	skipped []string
 	errs    []error
 }
 
-func parsePatches(file string, data []byte) (patches []v1alpha1.DomainPatch, skipped []string, err error) {
+func parseObjects(file string, data []byte) (objects Objects, skipped []string, err error) {
 	var f found
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
 	for n := 1; ; n++ {
 		doc, err := reader.Read()
 		if errors.Is(err, io.EOF) {
-			return f.patches, f.skipped, errors.Join(f.errs...)
+			return f.Objects, f.skipped, errors.Join(f.errs...)
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: document %d: %w", file, n, err)
+			return Objects{}, nil, fmt.Errorf("%s: document %d: %w", file, n, err)
 		}
 		if isComment(doc) {
 			continue
@@ -167,19 +185,14 @@ func (f *found) object(file, place string, asJSON []byte) {
 		}
 		return
 	}
-	group, version, _ := strings.Cut(header.APIVersion, "/")
-	isPatch := header.Kind == "DomainPatch" && group == v1alpha1.Group && version == v1alpha1.GroupVersion.Version
-	var err error
+	known, err := f.take(header.APIVersion, header.Kind, asJSON)
+	group, _, _ := strings.Cut(header.APIVersion, "/")
 	switch {
-	case isPatch:
-		var p v1alpha1.DomainPatch
-		if p, err = decodePatch(asJSON); err == nil {
-			f.patches = append(f.patches, p)
-		}
+	case known:
 	case header.Kind == "":
 		err = errors.New("neither apiVersion nor kind: is this a Kubernetes object?")
-	case group == v1alpha1.Group || header.Kind == "DomainPatch":
-		err = fmt.Errorf("%s %s is not supported: use DomainPatch of %s", header.APIVersion, header.Kind, v1alpha1.GroupVersion)
+	case group == v1alpha1.Group || slices.Contains(kinds, header.Kind):
+		err = fmt.Errorf("%s %s is not supported: use %s of %s", header.APIVersion, header.Kind, strings.Join(kinds, ", "), v1alpha1.GroupVersion)
 	default:
 		f.skipped = append(f.skipped, fmt.Sprintf("%s: %s %s", file, header.Kind, header.Metadata.Name))
 	}
@@ -188,28 +201,57 @@ func (f *found) object(file, place string, asJSON []byte) {
 	}
 }
 
-// decodePatch decodes as the API server does with strict field validation, and refuses
-// what its schema refuses and the decoded object does not show.
-func decodePatch(asJSON []byte) (v1alpha1.DomainPatch, error) {
-	var p v1alpha1.DomainPatch
-	mistakes, err := kjson.UnmarshalStrict(asJSON, &p)
+// kinds are those of DomainPatch's API group.
+var kinds = []string{bundle.KindDomainPatch, bundle.KindClusterDomainPatch, bundle.KindDomainPatchPolicy}
+
+// take decodes an object of a known kind. What could be read of a wrong one is kept, too:
+// its error ends everything, but later.
+func (f *found) take(apiVersion, kind string, asJSON []byte) (known bool, err error) {
+	ours := v1alpha1.GroupVersion.String()
+	switch apiVersion + " " + kind {
+	case ours + " " + bundle.KindDomainPatch:
+		var p v1alpha1.DomainPatch
+		err = errors.Join(decode(asJSON, &p), missingPaths(asJSON))
+		f.Patches = append(f.Patches, p)
+	case ours + " " + bundle.KindClusterDomainPatch:
+		var p v1alpha1.ClusterDomainPatch
+		err = errors.Join(decode(asJSON, &p), missingPaths(asJSON))
+		f.ClusterPatches = append(f.ClusterPatches, p)
+	case ours + " " + bundle.KindDomainPatchPolicy:
+		var p v1alpha1.DomainPatchPolicy
+		err = decode(asJSON, &p)
+		f.Policies = append(f.Policies, p)
+	case "v1 Namespace":
+		var n corev1.Namespace
+		err = decode(asJSON, &n)
+		f.Namespaces = append(f.Namespaces, n)
+	default:
+		return false, nil
+	}
+	return true, err
+}
+
+// decode decodes as the API server does with strict field validation, and refuses a name
+// that the server would refuse.
+func decode(asJSON []byte, into metav1.Object) error {
+	mistakes, err := kjson.UnmarshalStrict(asJSON, into)
 	if err != nil {
 		if strings.Contains(err.Error(), "of type string") {
 			err = fmt.Errorf("%w: put the value in quotes", err) // on, yes, 500: YAML takes them for something else
 		}
-		return p, errors.Join(append(mistakes, err)...)
+		return errors.Join(append(mistakes, err)...)
 	}
-	if reasons := validation.IsDNS1123Subdomain(p.Name); len(reasons) > 0 {
-		mistakes = append(mistakes, fmt.Errorf("metadata.name %q: %s", p.Name, reasons[0]))
-	} else if len(p.Name) > validation.DNS1123LabelMaxLength {
-		mistakes = append(mistakes, fmt.Errorf("metadata.name has %d characters, over the limit of %d", len(p.Name), validation.DNS1123LabelMaxLength))
+	if reasons := validation.IsDNS1123Subdomain(into.GetName()); len(reasons) > 0 {
+		mistakes = append(mistakes, fmt.Errorf("metadata.name %q: %s", into.GetName(), reasons[0]))
+	} else if n := len(into.GetName()); n > validation.DNS1123LabelMaxLength {
+		mistakes = append(mistakes, fmt.Errorf("metadata.name has %d characters, over the limit of %d", n, validation.DNS1123LabelMaxLength))
 	}
-	return p, errors.Join(append(mistakes, missingPaths(asJSON)...)...)
+	return errors.Join(mistakes...)
 }
 
 // missingPaths finds cloud-init rules without a path: a forgotten one must not mean the
 // whole document, which the empty path does.
-func missingPaths(asJSON []byte) []error {
+func missingPaths(asJSON []byte) error {
 	var raw struct {
 		Spec struct {
 			CloudInit []struct {
@@ -218,8 +260,8 @@ func missingPaths(asJSON []byte) []error {
 			} `json:"cloudInit"`
 		} `json:"spec"`
 	}
-	if err := json.Unmarshal(asJSON, &raw); err != nil {
-		return []error{err}
+	if json.Unmarshal(asJSON, &raw) != nil {
+		return nil // decode says what is wrong
 	}
 	var errs []error
 	for i, r := range raw.Spec.CloudInit {
@@ -227,5 +269,5 @@ func missingPaths(asJSON []byte) []error {
 			errs = append(errs, fmt.Errorf(`spec.cloudInit[%d].path is missing ("" is the whole document)`, i))
 		}
 	}
-	return errs
+	return errors.Join(errs...)
 }

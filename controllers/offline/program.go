@@ -7,7 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/render"
@@ -22,23 +25,27 @@ type Program struct {
 	vmi     []byte
 }
 
-// Compile renders the patches that bind to the VMI, as the webhook does, and compiles
-// them, as the shim does. With all, or without a VMI, every patch applies. Patches
-// without a namespace are taken to be in the VMI's.
-func Compile(ctx context.Context, patches []v1alpha1.DomainPatch, vmi *VMI, all bool) (*Program, error) {
-	patches, err := inNamespace(patches, vmi)
+// Compile renders the patches that bind to the VMI, as the webhook does, with the policies
+// that select its namespace, and compiles them, as the shim does. With all, every patch
+// applies. Without a VMI every patch and every policy does. Patches without a namespace are
+// taken to be in the VMI's.
+func Compile(ctx context.Context, objects Objects, vmi *VMI, all bool) (*Program, error) {
+	patches, err := objects.patches(vmi)
 	if err != nil {
 		return nil, err
 	}
-	compile, err := compileAll(patches)
+	compile, err := compileAll(patches, objects.Policies)
 	if err != nil {
 		return nil, err
 	}
 	p := &Program{}
-	if vmi == nil || all {
-		p.Bundle, err = buildAll(ctx, patches, compile)
-	} else {
-		p.Bundle, err = render.Render(ctx, vmi.VMI, vmi.Namespace, patches, compile)
+	switch {
+	case vmi == nil:
+		p.Bundle, err = buildAll(ctx, patches, objects.Policies, compile)
+	case all:
+		p.Bundle, err = buildAll(ctx, patches, render.Policies(objects.namespace(vmi), objects.Policies), compile)
+	default:
+		p.Bundle, err = render.Render(ctx, vmi.VMI, objects.namespace(vmi), render.Objects{Patches: patches, Policies: objects.Policies}, compile)
 	}
 	if vmi != nil {
 		p.vmi = vmi.JSON
@@ -54,48 +61,89 @@ func Compile(ctx context.Context, patches []v1alpha1.DomainPatch, vmi *VMI, all 
 	return p, err
 }
 
-// inNamespace gives patches their namespace and refuses two of one name.
-func inNamespace(patches []v1alpha1.DomainPatch, vmi *VMI) ([]v1alpha1.DomainPatch, error) {
-	patches = slices.Clone(patches)
-	seen := map[string]bool{}
-	for i := range patches {
-		p := &patches[i]
-		if p.Namespace == "" {
+// patches gives DomainPatches their namespace, and refuses two objects of one kind and name.
+func (o Objects) patches(vmi *VMI) ([]render.Patch, error) {
+	namespaced := slices.Clone(o.Patches)
+	for i := range namespaced {
+		if p := &namespaced[i]; p.Namespace == "" {
 			p.Namespace = defaultNamespace
 			if vmi != nil {
 				p.Namespace = vmi.Namespace
 			}
 		}
-		id := p.Namespace + "/" + p.Name
-		if seen[id] {
-			return nil, fmt.Errorf("DomainPatch %s is given twice", id)
+	}
+	patches := render.Patches(namespaced, o.ClusterPatches)
+	var ids []string
+	for _, p := range patches {
+		ids = append(ids, p.ID())
+	}
+	for _, p := range o.Policies {
+		ids = append(ids, bundle.KindDomainPatchPolicy+" "+p.Name)
+	}
+	for _, n := range o.Namespaces {
+		ids = append(ids, "Namespace "+n.Name)
+	}
+	slices.Sort(ids)
+	for i := range ids[min(1, len(ids)):] {
+		if ids[i] == ids[i+1] {
+			return nil, fmt.Errorf("%s is given twice", ids[i])
 		}
-		seen[id] = true
 	}
 	return patches, nil
 }
 
-// compileAll reports what is wrong with any of the patches, also with those that do not
-// bind: a file with an error in it is refused as a whole. It returns what it compiled.
-func compileAll(patches []v1alpha1.DomainPatch) (render.CompileFunc, error) {
+// namespace is that of the VMI, with the labels of the file that describes it, and with the
+// one that every namespace has.
+func (o Objects) namespace(vmi *VMI) render.Namespace {
+	labels := map[string]string{}
+	for _, n := range o.Namespaces {
+		if n.Name == vmi.Namespace {
+			maps.Copy(labels, n.Labels)
+		}
+	}
+	labels[corev1.LabelMetadataName] = vmi.Namespace
+	return render.Namespace{Name: vmi.Namespace, Labels: labels}
+}
+
+// Unenforced names the policies that do not select the namespace of the VMI.
+func (o Objects) Unenforced(vmi *VMI) []string {
+	if vmi == nil {
+		return nil
+	}
+	selecting := render.Policies(o.namespace(vmi), o.Policies)
+	var names []string
+	for _, p := range o.Policies {
+		if !slices.ContainsFunc(selecting, func(s v1alpha1.DomainPatchPolicy) bool { return s.Name == p.Name }) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// compileAll reports what is wrong with any of the patches and policies, also with those that
+// do not bind: a file with an error in it is refused as a whole. It returns what it compiled.
+func compileAll(patches []render.Patch, policies []v1alpha1.DomainPatchPolicy) (render.CompileFunc, error) {
 	var errs []error
-	compiled := map[*v1alpha1.DomainPatch]*patch.Program{}
-	for i := range patches {
-		program, err := render.Compile(&patches[i])
-		compiled[&patches[i]] = program
+	compiled := map[string]*patch.Program{}
+	for _, p := range patches {
+		program, err := render.Compile(p)
+		compiled[p.ID()] = program
 		errs = append(errs, err)
 	}
-	return func(dp *v1alpha1.DomainPatch) (*patch.Program, error) { return compiled[dp], nil }, errors.Join(errs...)
+	for i := range policies {
+		errs = append(errs, render.CompilePolicy(&policies[i]))
+	}
+	return func(p render.Patch) (*patch.Program, error) { return compiled[p.ID()], nil }, errors.Join(errs...)
 }
 
 // buildAll makes one bundle of all patches, in their order.
-func buildAll(ctx context.Context, patches []v1alpha1.DomainPatch, compile render.CompileFunc) (*render.Bundle, error) {
+func buildAll(ctx context.Context, patches []render.Patch, policies []v1alpha1.DomainPatchPolicy, compile render.CompileFunc) (*render.Bundle, error) {
 	bindings := make([]render.Binding, len(patches))
 	for i := range patches {
-		bindings[i].Patch = &patches[i]
+		bindings[i].Patch = patches[i]
 	}
 	render.Sort(bindings)
-	return render.Build(ctx, render.VMI{CloudInit: true}, bindings, compile)
+	return render.Build(ctx, render.VMI{CloudInit: true}, bindings, policies, compile)
 }
 
 // Domain runs the hook onDefineDomain on domain XML; with repeat a second time on its

@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/lru"
 
-	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/patch"
 )
@@ -41,17 +40,17 @@ type outcome struct {
 
 // Compile is render.Compile with a memory. A patch that no API server has stored yet
 // is compiled every time.
-func (c *Cache) Compile(dp *v1alpha1.DomainPatch) (*patch.Program, error) {
-	if dp.UID == "" {
-		return render.Compile(dp)
+func (c *Cache) Compile(p render.Patch) (*patch.Program, error) {
+	k := key{uid: p.Object.GetUID(), generation: p.Object.GetGeneration()}
+	if k.uid == "" {
+		return render.Compile(p)
 	}
-	k := key{uid: dp.UID, generation: dp.Generation}
 	if known, ok := c.outcomes.Get(k); ok {
 		o := known.(outcome)
 		return o.program, o.err
 	}
 	var o outcome
-	o.program, o.err = render.Compile(dp)
+	o.program, o.err = render.Compile(p)
 	c.outcomes.Add(k, o)
 	return o.program, o.err
 }

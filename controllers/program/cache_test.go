@@ -11,15 +11,16 @@ import (
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/program"
+	"github.com/domainpatch/domainpatch/controllers/render"
 )
 
 func TestCompile(t *testing.T) {
-	patch := func(uid string, generation int64, path string) *v1alpha1.DomainPatch {
+	patch := func(uid string, generation int64, path string) render.Patch {
 		value := "x"
-		return &v1alpha1.DomainPatch{
+		return render.DomainPatch(&v1alpha1.DomainPatch{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "vms", Name: "a", UID: types.UID(uid), Generation: generation},
 			Spec:       v1alpha1.DomainPatchSpec{Domain: []v1alpha1.DomainRule{{Op: v1alpha1.DomainOpSet, Path: path, Value: &value}}},
-		}
+		})
 	}
 	const good, bad = "/domain/title", "/domain["
 	cache := program.NewCache()

@@ -15,39 +15,48 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/patch/bundle"
 )
+
+// Namespace is the namespace of a VMI.
+type Namespace struct {
+	Name   string
+	Labels map[string]string // selectors of cluster-scoped objects read them
+}
 
 // Binding says that a patch applies to a VMI.
 type Binding struct {
-	Patch *v1alpha1.DomainPatch
+	Patch Patch
 	// Demanded tells that the VMI must not start without the patch, whatever the patch's
 	// failurePolicy says while it is not accepted.
 	Demanded bool
 }
 
 // Bindings selects the patches that apply to a VMI with these labels in this namespace,
-// by reference or by selector, in the order in which they apply. Patches of other
-// namespaces are passed over. The result points into patches.
+// by reference or by selector, in the order in which they apply. DomainPatches of other
+// namespaces, and ClusterDomainPatches that do not select this one, are passed over.
 //
 // The error joins everything that is wrong with the labels: demands of patches that do
 // not exist, and references with an unknown value. A selector that does not parse
 // selects, so that the patch, which is not accepted then, is not forgotten.
-func Bindings(vmiLabels map[string]string, namespace string, patches []v1alpha1.DomainPatch) ([]Binding, error) {
-	references, err := parseReferences(vmiLabels)
+func Bindings(vmiLabels map[string]string, namespace Namespace, patches []Patch) ([]Binding, error) {
+	wanted, err := parseReferences(vmiLabels)
 	errs := []error{err}
 	var bound []Binding
-	for i := range patches {
-		dp := &patches[i]
-		if dp.Namespace != namespace {
+	for _, p := range patches {
+		if !p.reaches(namespace) {
+			if p.Kind == bundle.KindClusterDomainPatch && wanted.take(p) == v1alpha1.ReferenceDemanded {
+				errs = append(errs, fmt.Errorf("label %s: the namespaceSelector of %s does not select namespace %s: remove the label from the VM template, or ask the cluster's admin",
+					p.ReferenceLabel(), p.ID(), namespace.Name))
+			}
 			continue
 		}
-		value := references.patches[dp.Name]
-		delete(references.patches, dp.Name)
-		if value != "" || selects(dp.Spec.Selector, vmiLabels) {
-			bound = append(bound, Binding{Patch: dp, Demanded: value == v1alpha1.ReferenceDemanded})
+		value := wanted.take(p)
+		if value != "" || selects(p.Spec.Selector, vmiLabels) {
+			bound = append(bound, Binding{Patch: p, Demanded: value == v1alpha1.ReferenceDemanded})
 		}
 	}
-	errs = append(errs, references.missing(namespace)...)
+	errs = append(errs, wanted.missing(namespace.Name)...)
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -55,40 +64,61 @@ func Bindings(vmiLabels map[string]string, namespace string, patches []v1alpha1.
 	return bound, nil
 }
 
-// Sort puts bindings into the order in which their patches apply.
+// reaches tells whether a patch can bind VMIs of a namespace.
+func (p Patch) reaches(namespace Namespace) bool {
+	if p.Kind == bundle.KindDomainPatch {
+		return p.Namespace == namespace.Name
+	}
+	return selectsNamespace(p.namespaceSelector, namespace)
+}
+
+// Sort puts bindings into the order in which their patches apply: those of the cluster last.
 func Sort(bindings []Binding) {
+	last := map[string]int{bundle.KindClusterDomainPatch: 1}
 	slices.SortStableFunc(bindings, func(a, b Binding) int {
-		return cmp.Or(cmp.Compare(a.Patch.Spec.Order, b.Patch.Spec.Order), cmp.Compare(a.Patch.Name, b.Patch.Name))
+		return cmp.Or(last[a.Patch.Kind]-last[b.Patch.Kind], cmp.Compare(a.Patch.Spec.Order, b.Patch.Spec.Order), cmp.Compare(a.Patch.Name, b.Patch.Name))
 	})
 }
 
+// reference is the way in which a VMI's labels name a patch.
+type reference struct{ kind, name string }
+
 // references are the patches that a VMI's labels name, with ReferenceDemanded or ReferenceOptional.
-type references struct {
-	patches        map[string]string
-	clusterPatches map[string]string
+type references map[reference]string
+
+// referencePrefixes are the labels' prefixes for the kinds of patches.
+var referencePrefixes = []struct{ kind, prefix string }{
+	{bundle.KindDomainPatch, v1alpha1.DomainPatchReferencePrefix},
+	{bundle.KindClusterDomainPatch, v1alpha1.ClusterDomainPatchReferencePrefix},
 }
 
 func parseReferences(vmiLabels map[string]string) (references, error) {
-	r := references{patches: map[string]string{}, clusterPatches: map[string]string{}}
+	r := references{}
 	var errs []error
 	for _, key := range slices.Sorted(maps.Keys(vmiLabels)) {
-		into := r.patches
-		name, ok := strings.CutPrefix(key, v1alpha1.DomainPatchReferencePrefix)
-		if !ok {
-			into = r.clusterPatches
-			if name, ok = strings.CutPrefix(key, v1alpha1.ClusterDomainPatchReferencePrefix); !ok {
+		for _, p := range referencePrefixes {
+			name, ok := strings.CutPrefix(key, p.prefix)
+			if !ok {
 				continue
 			}
-		}
-		switch value := vmiLabels[key]; value {
-		case v1alpha1.ReferenceDemanded, v1alpha1.ReferenceOptional:
-			into[name] = value
-		case v1alpha1.ReferenceNone:
-		default:
-			errs = append(errs, badValue(key, value))
+			switch value := vmiLabels[key]; value {
+			case v1alpha1.ReferenceDemanded, v1alpha1.ReferenceOptional:
+				r[reference{p.kind, name}] = value
+			case v1alpha1.ReferenceNone:
+			default:
+				errs = append(errs, badValue(key, value))
+			}
 		}
 	}
 	return r, errors.Join(errs...)
+}
+
+// take gives what a reference to the patch says, and takes it off the list; empty for none.
+func (r references) take(p Patch) string {
+	key := reference{p.Kind, p.Name}
+	value := r[key]
+	delete(r, key)
+	return value
 }
 
 func badValue(key, value string) error {
@@ -103,16 +133,20 @@ func badValue(key, value string) error {
 // missing gives an error for every demand that is left.
 func (r references) missing(namespace string) []error {
 	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(r.patches)) {
-		if r.patches[name] == v1alpha1.ReferenceDemanded {
-			errs = append(errs, fmt.Errorf("label %s%s: DomainPatch %s/%s does not exist: create it, or remove the label from the VM template",
-				v1alpha1.DomainPatchReferencePrefix, name, namespace, name))
+	for _, p := range referencePrefixes {
+		var names []string
+		for key, value := range r {
+			if key.kind == p.kind && value == v1alpha1.ReferenceDemanded {
+				names = append(names, key.name)
+			}
 		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.clusterPatches)) {
-		if r.clusterPatches[name] == v1alpha1.ReferenceDemanded {
-			errs = append(errs, fmt.Errorf("label %s%s: ClusterDomainPatch %s does not exist: create it, or remove the label from the VM template",
-				v1alpha1.ClusterDomainPatchReferencePrefix, name, name))
+		slices.Sort(names)
+		for _, name := range names {
+			patch := bundle.Patch{Kind: p.kind, Name: name}
+			if p.kind == bundle.KindDomainPatch {
+				patch.Namespace = namespace
+			}
+			errs = append(errs, fmt.Errorf("label %s%s: %s does not exist: create it, or remove the label from the VM template", p.prefix, name, patch.ID()))
 		}
 	}
 	return errs
@@ -121,4 +155,9 @@ func (r references) missing(namespace string) []error {
 func selects(selector *metav1.LabelSelector, vmiLabels map[string]string) bool {
 	s, err := metav1.LabelSelectorAsSelector(selector)
 	return err != nil || s.Matches(labels.Set(vmiLabels))
+}
+
+// selectsNamespace is selects for namespaces, where no selector selects all.
+func selectsNamespace(selector *metav1.LabelSelector, namespace Namespace) bool {
+	return selector == nil || selects(selector, namespace.Labels)
 }

@@ -69,7 +69,7 @@ func TestBindings(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			bindings, err := render.Bindings(tc.labels, "vms", tc.patches)
+			bindings, err := render.Bindings(tc.labels, render.Namespace{Name: "vms"}, render.Patches(tc.patches, nil))
 			checkError(t, err, tc.err, tc.reason)
 			var names []string
 			for _, b := range bindings {
@@ -84,6 +84,71 @@ func TestBindings(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestClusterBindings(t *testing.T) {
+	const ref, clusterRef = "domainpatch.kubevirt.io/", "clusterdomainpatch.kubevirt.io/"
+	team := func(value string) *metav1.LabelSelector {
+		return &metav1.LabelSelector{MatchLabels: map[string]string{"team": value}}
+	}
+	here := func(cdp *v1alpha1.ClusterDomainPatch) { cdp.Spec.NamespaceSelector = team("a") }
+	elsewhere := func(cdp *v1alpha1.ClusterDomainPatch) { cdp.Spec.NamespaceSelector = team("b") }
+	everywhere := func(cdp *v1alpha1.ClusterDomainPatch) { cdp.Spec.NamespaceSelector = &metav1.LabelSelector{} }
+	unparsable := func(cdp *v1alpha1.ClusterDomainPatch) {
+		cdp.Spec.NamespaceSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Near"}}}
+	}
+	every := func(cdp *v1alpha1.ClusterDomainPatch) { cdp.Spec.Selector = &metav1.LabelSelector{} }
+	first := func(cdp *v1alpha1.ClusterDomainPatch) { cdp.Spec.Order = -9 }
+	type patches = []v1alpha1.ClusterDomainPatch
+	cases := map[string]struct {
+		reason string
+		labels map[string]string
+		tenant []v1alpha1.DomainPatch
+		admin  patches
+		want   string // names in order, ! behind demanded ones
+		err    []string
+	}{
+		"None":              {"no label, no selector", nil, nil, patches{clusterPatch("c")}, "", nil},
+		"Demanded":          {"a reference", map[string]string{clusterRef + "c": "true"}, nil, patches{clusterPatch("c"), clusterPatch("d")}, "c!", nil},
+		"Optional":          {"applied if present", map[string]string{clusterRef + "c": "optional", clusterRef + "d": "optional"}, nil, patches{clusterPatch("c")}, "c", nil},
+		"False":             {"no reference", map[string]string{clusterRef + "c": "false"}, nil, patches{clusterPatch("c")}, "", nil},
+		"Missing":           {"a demand of what is not there", map[string]string{clusterRef + "c": "true"}, nil, patches{clusterPatch("d")}, "", []string{clusterRef + "c", "ClusterDomainPatch c does not exist"}},
+		"Selector":          {"labels of the VM decide", nil, nil, patches{clusterPatch("c", every)}, "c", nil},
+		"NamespaceSelector": {"and of the namespace", nil, nil, patches{clusterPatch("c", every, here), clusterPatch("d", every, elsewhere), clusterPatch("e", every, everywhere)}, "c e", nil},
+		"NamespaceAlone":    {"a namespace is not a VM", nil, nil, patches{clusterPatch("c", here)}, "", nil},
+		"DemandHere":        {"a reference reaches what selects the namespace", map[string]string{clusterRef + "c": "true"}, nil, patches{clusterPatch("c", here)}, "c!", nil},
+		"DemandElsewhere":   {"and nothing else", map[string]string{clusterRef + "c": "true"}, nil, patches{clusterPatch("c", elsewhere)}, "", []string{clusterRef + "c", "namespaceSelector of ClusterDomainPatch c does not select namespace vms"}},
+		"OptionalElsewhere": {"applied if it may", map[string]string{clusterRef + "c": "optional"}, nil, patches{clusterPatch("c", elsewhere)}, "", nil},
+		"Unparsable":        {"what may select is not forgotten", nil, nil, patches{clusterPatch("c", every, unparsable)}, "c", nil},
+		"OneNameTwoKinds":   {"labels tell them apart", map[string]string{ref + "x": "true"}, []v1alpha1.DomainPatch{domainPatch("x")}, patches{clusterPatch("x")}, "x!", nil},
+		"BothKinds":         {"labels tell them apart", map[string]string{ref + "x": "true", clusterRef + "x": "optional"}, []v1alpha1.DomainPatch{domainPatch("x")}, patches{clusterPatch("x")}, "x! x", nil},
+		"Order":             {"the admin's run last, whatever their order", nil, []v1alpha1.DomainPatch{domainPatch("z", everyVMI, order(9)), domainPatch("y", everyVMI)}, patches{clusterPatch("b", every), clusterPatch("c", every, first), clusterPatch("a", every)}, "y z c a b", nil},
+		"AllErrors":         {"at once, in a stable order", map[string]string{clusterRef + "b": "true", ref + "b": "true", clusterRef + "a": "x"}, nil, nil, "", []string{clusterRef + "a", " " + ref + "b", clusterRef + "b"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			namespace := render.Namespace{Name: "vms", Labels: map[string]string{"team": "a"}}
+			bindings, err := render.Bindings(tc.labels, namespace, append(render.Patches(nil, tc.admin), render.Patches(tc.tenant, nil)...))
+			checkError(t, err, tc.err, tc.reason)
+			var names []string
+			for _, b := range bindings {
+				names = append(names, b.Patch.Name+map[bool]string{true: "!"}[b.Demanded])
+			}
+			if got := strings.Join(names, " "); got != tc.want {
+				t.Errorf("bound: %q, want %q: %s", got, tc.want, tc.reason)
+			}
+		})
+	}
+}
+
+// clusterPatch is a patch that compiles and binds by reference only.
+func clusterPatch(name string, changes ...func(*v1alpha1.ClusterDomainPatch)) v1alpha1.ClusterDomainPatch {
+	cdp := v1alpha1.ClusterDomainPatch{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	cdp.Spec.DomainPatchSpec = domainPatch(name).Spec
+	for _, change := range changes {
+		change(&cdp)
+	}
+	return cdp
 }
 
 // checkError wants an error with all the parts in their order, or none.
@@ -114,10 +179,10 @@ func TestParseVMI(t *testing.T) {
 	}{
 		"Empty":       {"nothing is required", "{}", render.VMI{}, nil},
 		"Metadata":    {"what binding needs", `{"metadata":{"labels":{"a":"b"},"annotations":{"c":"d"},"x":1},"y":2}`, render.VMI{Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"c": "d"}}, nil},
-		"NoCloud":     {"a volume", `{"spec":{"volumes":[{"name":"d","containerDisk":{}},{"name":"c","cloudInitNoCloud":{"userData":"x"}}]}}`, render.VMI{CloudInit: true}, nil},
-		"ConfigDrive": {"the other kind", `{"spec":{"volumes":[{"name":"c","cloudInitConfigDrive":{}}]}}`, render.VMI{CloudInit: true}, nil},
-		"NoVolume":    {"other volumes", `{"spec":{"volumes":[{"name":"d","containerDisk":{}},{"name":"c","cloudInitNoCloud":null}]}}`, render.VMI{}, nil},
-		"Spelling":    {"names are exact, as for the API server", `{"Metadata":{"labels":{"a":"b"}},"spec":{"volumes":[{"cloudinitnocloud":{}}]}}`, render.VMI{}, nil},
+		"NoCloud":     {"a volume", `{"spec":{"volumes":[{"name":"d","containerDisk":{}},{"name":"c","cloudInitNoCloud":{"userData":"x"}}]}}`, render.VMI{CloudInit: true, Volumes: []string{"d", "c"}}, nil},
+		"ConfigDrive": {"the other kind", `{"spec":{"volumes":[{"name":"c","cloudInitConfigDrive":{}}]}}`, render.VMI{CloudInit: true, Volumes: []string{"c"}}, nil},
+		"NoVolume":    {"other volumes", `{"spec":{"volumes":[{"name":"d","containerDisk":{}},{"name":"c","cloudInitNoCloud":null}]}}`, render.VMI{Volumes: []string{"d", "c"}}, nil},
+		"Spelling":    {"names are exact, as for the API server", `{"Metadata":{"labels":{"a":"b"}},"spec":{"volumes":[{"name":"v","cloudinitnocloud":{}}]}}`, render.VMI{Volumes: []string{"v"}}, nil},
 		"NotJSON":     {"foreign bytes", "x", render.VMI{}, []string{"cannot read the VMI"}},
 		"WrongType":   {"foreign bytes", `{"metadata":{"labels":1}}`, render.VMI{}, []string{"cannot read the VMI", "labels"}},
 	}

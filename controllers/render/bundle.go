@@ -29,34 +29,49 @@ type Bundle struct {
 	SHA256 string
 	// CloudInit tells that the hook PreCloudInitIso has something to do.
 	CloudInit bool
+	// PVC is the volume that the VM's pod gets with the patches; nil for none.
+	PVC *v1alpha1.SharedPVC
 	// LeftOut are the bound patches that do not apply and whose failurePolicy is Ignore.
 	LeftOut []LeftOut
 }
 
 // LeftOut is a patch that binds a VMI and that the VMI starts without.
 type LeftOut struct {
-	Patch  *v1alpha1.DomainPatch
+	Patch  Patch
 	Reason error // names the patch
 }
 
-// Render selects the patches that apply to a VMI and builds their bundle. See Bindings and Build.
-func Render(ctx context.Context, vmi VMI, namespace string, patches []v1alpha1.DomainPatch, compile CompileFunc) (*Bundle, error) {
-	bindings, err := Bindings(vmi.Labels, namespace, patches)
+// Objects are the patches and policies of a cluster, those of other namespaces among them
+// or not.
+type Objects struct {
+	Patches  []Patch
+	Policies []v1alpha1.DomainPatchPolicy
+}
+
+// Render selects the patches that apply to a VMI and builds their bundle. See Bindings,
+// Policies and Build.
+func Render(ctx context.Context, vmi VMI, namespace Namespace, objects Objects, compile CompileFunc) (*Bundle, error) {
+	bindings, err := Bindings(vmi.Labels, namespace, objects.Patches)
 	if err != nil {
 		return nil, err
 	}
-	return Build(ctx, vmi, bindings, compile)
+	return Build(ctx, vmi, bindings, Policies(namespace, objects.Policies), compile)
 }
 
-// Build makes the bundle of the patches that bind a VMI. Those that cannot apply to it
-// (see obstacle) are left out under failurePolicy Ignore, and refuse the VMI under Fail.
-// The error joins all such refusals; it is also for a bundle over its limits.
-func Build(ctx context.Context, vmi VMI, bindings []Binding, compile CompileFunc) (*Bundle, error) {
+// Build makes the bundle of the patches that bind a VMI, and of the policies that limit
+// the DomainPatches among them. Patches that cannot apply to it (see obstacle) are left
+// out under failurePolicy Ignore, and refuse the VMI under Fail. The error joins all such
+// refusals; it is also for a bundle over its limits, and for volumes that cannot be.
+func Build(ctx context.Context, vmi VMI, bindings []Binding, policies []v1alpha1.DomainPatchPolicy, compile CompileFunc) (*Bundle, error) {
 	out := &Bundle{}
+	limits := govern(policies, bindings)
 	var applying []Binding
 	var errs []error
 	for _, b := range bindings {
 		reason, refuse := b.obstacle(ctx, vmi, compile)
+		if reason == nil {
+			reason, refuse = b.ungovernable(limits)
+		}
 		switch {
 		case reason == nil:
 			applying = append(applying, b)
@@ -69,22 +84,23 @@ func Build(ctx context.Context, vmi VMI, bindings []Binding, compile CompileFunc
 	if err := errors.Join(errs...); err != nil || len(applying) == 0 {
 		return out, err
 	}
-	applying, err := out.encode(applying)
+	applying, err := out.encode(applying, limits)
 	if err != nil {
 		return nil, err
 	}
 	out.CloudInit = vmi.CloudInit && slices.ContainsFunc(applying, func(b Binding) bool { return len(b.Patch.Spec.CloudInit) > 0 })
-	return out, nil
+	out.PVC, err = sharedPVC(vmi, applying)
+	return out, err
 }
 
 // encode makes the bundle of the patches that apply, and returns those that it holds. Patches
 // that may be left out are, from the last one, until the rest is within the limits of a bundle.
-func (b *Bundle) encode(applying []Binding) ([]Binding, error) {
+func (b *Bundle) encode(applying []Binding, limits governance) ([]Binding, error) {
 	var tooMuch error
 	for len(applying) > 0 {
-		wire := bundle.Bundle{FormatVersion: bundle.FormatVersion}
+		wire := bundle.Bundle{FormatVersion: bundle.FormatVersion, Policies: limits.of(applying)}
 		for _, a := range applying {
-			wire.Patches = append(wire.Patches, Patch(a.Patch))
+			wire.Patches = append(wire.Patches, a.Patch.InBundle())
 		}
 		encoded, err := bundle.Encode(&wire)
 		if err == nil {
@@ -99,10 +115,27 @@ func (b *Bundle) encode(applying []Binding) ([]Binding, error) {
 		if i < 0 {
 			return nil, fmt.Errorf("the patches that bind, %s, are too much together: %w", names(applying), tooMuch)
 		}
-		b.LeftOut = append(b.LeftOut, LeftOut{Patch: applying[i].Patch, Reason: fmt.Errorf("%s cannot apply beside the others: %w", id(applying[i].Patch), tooMuch)})
+		b.LeftOut = append(b.LeftOut, LeftOut{Patch: applying[i].Patch, Reason: fmt.Errorf("%s cannot apply beside the others: %w", applying[i].Patch.ID(), tooMuch)})
 		applying = slices.Delete(applying, i, i+1)
 	}
 	return nil, nil
+}
+
+// sharedPVC is the one volume that the patches bring, if any. matchConditions have no say
+// in it: they are decided when the pod has its volumes.
+func sharedPVC(vmi VMI, applying []Binding) (*v1alpha1.SharedPVC, error) {
+	with := slices.DeleteFunc(slices.Clone(applying), func(b Binding) bool { return b.Patch.pvc == nil })
+	switch {
+	case len(with) == 0:
+		return nil, nil
+	case len(with) > 1:
+		return nil, fmt.Errorf("the patches that bind, %s, have a spec.pvc each, and a VM gets at most one: let one of them bind", names(with))
+	}
+	pvc := with[0].Patch.pvc
+	if slices.Contains(vmi.Volumes, pvc.Name) {
+		return nil, fmt.Errorf("%s: spec.pvc.name: the VMI has a volume %q, too: rename that volume", with[0].Patch.ID(), pvc.Name)
+	}
+	return pvc, nil
 }
 
 // dispensable tells whether a VM may start without the patch.
@@ -127,7 +160,7 @@ func (b Binding) obstacle(ctx context.Context, vmi VMI, compile CompileFunc) (re
 	fails := b.Patch.Spec.FailurePolicy != v1alpha1.FailurePolicyIgnore
 	program, err := compile(b.Patch)
 	if err != nil {
-		return fmt.Errorf("%s is not accepted: %s", id(b.Patch), Reasons(err, reasonsShown)), !b.dispensable()
+		return fmt.Errorf("%s is not accepted: %s", b.Patch.ID(), Reasons(err, reasonsShown)), !b.dispensable()
 	}
 	if vmi.CloudInit || !program.HasCloudInit() || vmi.Provisional && fails {
 		return nil, false
@@ -137,10 +170,10 @@ func (b Binding) obstacle(ctx context.Context, vmi VMI, compile CompileFunc) (re
 	case ctx.Err() != nil: // no finding about the patch
 		return ctx.Err(), true
 	case err != nil:
-		return fmt.Errorf("%s cannot apply: %s", id(b.Patch), Reasons(err, reasonsShown)), fails
+		return fmt.Errorf("%s cannot apply: %s", b.Patch.ID(), Reasons(err, reasonsShown)), fails
 	case matching[0]:
 		return fmt.Errorf("%s cannot apply: spec.cloudInit: the VMI has no volume of kind cloudInitNoCloud or cloudInitConfigDrive: "+
-			"add one, or leave such VMs out by matchConditions", id(b.Patch)), fails
+			"add one, or leave such VMs out by matchConditions", b.Patch.ID()), fails
 	}
 	return nil, false // the shim skips the patch
 }

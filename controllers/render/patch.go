@@ -10,38 +10,92 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
-// Patch is the part of a DomainPatch that goes into a bundle: everything but the fields
+// Patch is a patch of either kind, as far as rendering is concerned.
+type Patch struct {
+	// Object is the *v1alpha1.DomainPatch or *v1alpha1.ClusterDomainPatch itself.
+	Object interface {
+		metav1.Object
+		runtime.Object
+	}
+	Kind      string // bundle.KindDomainPatch or bundle.KindClusterDomainPatch
+	Namespace string // empty for a ClusterDomainPatch
+	Name      string
+	Spec      *v1alpha1.DomainPatchSpec
+
+	// Of a ClusterDomainPatch alone:
+	namespaceSelector *metav1.LabelSelector
+	pvc               *v1alpha1.SharedPVC
+}
+
+// DomainPatch is a DomainPatch as a Patch. It points into dp.
+func DomainPatch(dp *v1alpha1.DomainPatch) Patch {
+	return Patch{Object: dp, Kind: bundle.KindDomainPatch, Namespace: dp.Namespace, Name: dp.Name, Spec: &dp.Spec}
+}
+
+// ClusterDomainPatch is a ClusterDomainPatch as a Patch. It points into cdp.
+func ClusterDomainPatch(cdp *v1alpha1.ClusterDomainPatch) Patch {
+	return Patch{Object: cdp, Kind: bundle.KindClusterDomainPatch, Name: cdp.Name, Spec: &cdp.Spec.DomainPatchSpec,
+		namespaceSelector: cdp.Spec.NamespaceSelector, pvc: cdp.Spec.PVC}
+}
+
+// Patches are the patches of both kinds. They point into the slices.
+func Patches(namespaced []v1alpha1.DomainPatch, cluster []v1alpha1.ClusterDomainPatch) []Patch {
+	all := make([]Patch, 0, len(namespaced)+len(cluster))
+	for i := range namespaced {
+		all = append(all, DomainPatch(&namespaced[i]))
+	}
+	for i := range cluster {
+		all = append(all, ClusterDomainPatch(&cluster[i]))
+	}
+	return all
+}
+
+// ID names the patch as the engine does in its errors and reports.
+func (p Patch) ID() string {
+	return (&bundle.Patch{Kind: p.Kind, Namespace: p.Namespace, Name: p.Name}).ID()
+}
+
+// ReferenceLabel is the label by which a VMI refers to the patch.
+func (p Patch) ReferenceLabel() string {
+	if p.Kind == bundle.KindClusterDomainPatch {
+		return v1alpha1.ClusterDomainPatchReferencePrefix + p.Name
+	}
+	return v1alpha1.DomainPatchReferencePrefix + p.Name
+}
+
+// InBundle is the part of the patch that goes into a bundle: everything but the fields
 // that decide where and in which order it applies.
-func Patch(dp *v1alpha1.DomainPatch) bundle.Patch {
-	spec := &dp.Spec
-	p := bundle.Patch{
-		Kind:          bundle.KindDomainPatch,
-		Namespace:     dp.Namespace,
-		Name:          dp.Name,
+func (p Patch) InBundle() bundle.Patch {
+	spec := p.Spec
+	out := bundle.Patch{
+		Kind:          p.Kind,
+		Namespace:     p.Namespace,
+		Name:          p.Name,
 		FailurePolicy: bundle.FailurePolicy(spec.FailurePolicy),
 	}
-	if p.FailurePolicy == "" { // no API server that sets the default stands before a file
-		p.FailurePolicy = bundle.Fail
+	if out.FailurePolicy == "" { // no API server that sets the default stands before a file
+		out.FailurePolicy = bundle.Fail
 	}
 	for _, m := range spec.MatchConditions {
-		p.MatchConditions = append(p.MatchConditions, bundle.MatchCondition{Name: m.Name, Expression: m.Expression})
+		out.MatchConditions = append(out.MatchConditions, bundle.MatchCondition{Name: m.Name, Expression: m.Expression})
 	}
 	for _, v := range spec.Variables {
-		p.Variables = append(p.Variables, bundle.Variable{Name: v.Name, Expression: v.Expression, Pattern: v.Pattern})
+		out.Variables = append(out.Variables, bundle.Variable{Name: v.Name, Expression: v.Expression, Pattern: v.Pattern})
 	}
 	for i := range spec.Domain {
-		p.Domain = append(p.Domain, domainRule(&spec.Domain[i]))
+		out.Domain = append(out.Domain, domainRule(&spec.Domain[i]))
 	}
 	for i := range spec.CloudInit {
-		p.CloudInit = append(p.CloudInit, cloudInitRule(&spec.CloudInit[i]))
+		out.CloudInit = append(out.CloudInit, cloudInitRule(&spec.CloudInit[i]))
 	}
-	return p
+	return out
 }
 
 func domainRule(r *v1alpha1.DomainRule) bundle.DomainRule {
@@ -76,26 +130,43 @@ func cloudInitRule(r *v1alpha1.CloudInitRule) bundle.CloudInitRule {
 
 // CompileFunc compiles one patch alone. Compile is one; callers that see the same patch
 // often put a cache around it. An error says why the patch is not accepted.
-type CompileFunc func(*v1alpha1.DomainPatch) (*patch.Program, error)
+type CompileFunc func(Patch) (*patch.Program, error)
 
 // Compile compiles one patch alone. Its error, of which patch.Errors lists the parts with
 // their field paths, is why the patch is not accepted.
-func Compile(dp *v1alpha1.DomainPatch) (*patch.Program, error) {
-	alone := &bundle.Bundle{FormatVersion: bundle.FormatVersion, Patches: []bundle.Patch{Patch(dp)}}
+func Compile(p Patch) (*patch.Program, error) {
+	alone := &bundle.Bundle{FormatVersion: bundle.FormatVersion, Patches: []bundle.Patch{p.InBundle()}}
 	program, err := patch.Compile(alone)
 	if err == nil { // a patch that no bundle can hold would refuse every VMI that it binds
 		if _, tooLarge := bundle.Encode(alone); tooLarge != nil {
-			err = &patch.Error{Patch: alone.Patches[0].ID(), Field: "spec", Err: tooLarge}
+			err = p.fieldError("spec", tooLarge)
 		}
 	}
-	if _, selectorErr := metav1.LabelSelectorAsSelector(dp.Spec.Selector); selectorErr != nil {
-		p := Patch(dp)
-		err = errors.Join(&patch.Error{Patch: p.ID(), Field: "spec.selector", Err: selectorErr}, err)
-	}
-	if err != nil {
+	if err = errors.Join(p.checkBinding(), err); err != nil {
 		return nil, err
 	}
 	return program, nil
+}
+
+// checkBinding checks what does not go into a bundle.
+func (p Patch) checkBinding() error {
+	var errs []error
+	if _, err := metav1.LabelSelectorAsSelector(p.Spec.Selector); err != nil {
+		errs = append(errs, p.fieldError("spec.selector", err))
+	}
+	if _, err := metav1.LabelSelectorAsSelector(p.namespaceSelector); err != nil {
+		errs = append(errs, p.fieldError("spec.namespaceSelector", err))
+	}
+	if p.pvc != nil {
+		if err := p.pvc.Validate(); err != nil {
+			errs = append(errs, p.fieldError("spec.pvc", errors.New(line(err))))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p Patch) fieldError(field string, err error) error {
+	return &patch.Error{Patch: p.ID(), Field: field, Err: err}
 }
 
 // Reasons gives what Compile found as one line without the patch's name: field paths and
@@ -118,9 +189,4 @@ func Reasons(err error, most int) string {
 // line makes one line of joined errors.
 func line(err error) string {
 	return strings.ReplaceAll(err.Error(), "\n", "; ")
-}
-
-// id names a patch as the engine does in its errors and reports.
-func id(dp *v1alpha1.DomainPatch) string {
-	return (&bundle.Patch{Kind: bundle.KindDomainPatch, Namespace: dp.Namespace, Name: dp.Name}).ID()
 }

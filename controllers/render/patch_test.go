@@ -26,7 +26,7 @@ func TestPatchLosesNothing(t *testing.T) {
 	dp := &v1alpha1.DomainPatch{ObjectMeta: metav1.ObjectMeta{Namespace: "vms", Name: "a"}}
 	n := 0
 	fill(t, reflect.ValueOf(&dp.Spec).Elem(), &n)
-	want, got := fields(t, dp.Spec), fields(t, render.Patch(dp))
+	want, got := fields(t, dp.Spec), fields(t, render.DomainPatch(dp).InBundle())
 	for _, binding := range []string{"selector", "order"} {
 		if _, ok := want[binding]; !ok {
 			t.Fatalf("the test did not fill spec.%s", binding)
@@ -39,6 +39,15 @@ func TestPatchLosesNothing(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("JSON of the bundle's patch (-spec +bundle):\n%s", diff)
 	}
+	cdp := &v1alpha1.ClusterDomainPatch{ObjectMeta: metav1.ObjectMeta{Name: "a"}}
+	fill(t, reflect.ValueOf(&cdp.Spec).Elem(), &n)
+	cdp.Spec.DomainPatchSpec = dp.Spec
+	want["kind"] = "ClusterDomainPatch"
+	delete(want, "namespace")
+	if diff := cmp.Diff(want, fields(t, render.ClusterDomainPatch(cdp).InBundle())); diff != "" {
+		t.Errorf("JSON of the bundle's cluster patch (-spec +bundle):\n%s", diff)
+	}
+	want["namespace"] = "vms"
 	// Nothing new in the bundle's types may stay unfilled, either.
 	var typed bundle.Patch
 	m := 0
@@ -102,7 +111,7 @@ func fields(t *testing.T, v any) map[string]any {
 }
 
 func TestPatchDefault(t *testing.T) {
-	if got := render.Patch(&v1alpha1.DomainPatch{}).FailurePolicy; got != bundle.Fail {
+	if got := render.DomainPatch(&v1alpha1.DomainPatch{}).InBundle().FailurePolicy; got != bundle.Fail {
 		t.Errorf("failurePolicy %q, want Fail: a patch from a file has no default from the API server", got)
 	}
 }
@@ -128,7 +137,7 @@ func TestCompile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dp := domainPatch("a")
 			tc.change(&dp)
-			program, err := render.Compile(&dp)
+			program, err := render.Compile(render.DomainPatch(&dp))
 			if (err == nil) != (program != nil) || (err == nil) != (tc.want == nil) {
 				t.Fatalf("Compile: program %v, error %v: %s", program, err, tc.reason)
 			}
@@ -141,10 +150,23 @@ func TestCompile(t *testing.T) {
 	}
 }
 
+func TestCompileCluster(t *testing.T) {
+	wrong := clusterPatch("c")
+	wrong.Spec.Domain[0].Path = "/domain["
+	wrong.Spec.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"a": "not a value!"}}
+	wrong.Spec.PVC = &v1alpha1.SharedPVC{Name: "A", VolumePath: "/a", SharedComputePath: "/usr/bin"}
+	_, err := render.Compile(render.ClusterDomainPatch(&wrong))
+	checkError(t, err, []string{"ClusterDomainPatch c: spec.namespaceSelector: ", "ClusterDomainPatch c: spec.pvc: name: ", "; sharedComputePath: ", "spec.domain[0].path: "}, "all errors at once")
+	right := clusterPatch("c")
+	right.Spec.PVC = &v1alpha1.SharedPVC{Name: "a", VolumePath: "/a", SharedComputePath: "/var/run/domainpatch/a"}
+	_, err = render.Compile(render.ClusterDomainPatch(&right))
+	checkError(t, err, nil, "a patch that compiles")
+}
+
 func TestReasons(t *testing.T) {
 	dp := domainPatch("a")
 	dp.Spec.Domain = []v1alpha1.DomainRule{{Op: "set"}, {Op: "set"}, {Op: "set"}, {Op: "set"}}
-	_, err := render.Compile(&dp)
+	_, err := render.Compile(render.DomainPatch(&dp))
 	got := render.Reasons(err, 1)
 	if !strings.HasPrefix(got, "spec.domain[0]") || !strings.Contains(got, "; and ") || !strings.HasSuffix(got, " more") {
 		t.Errorf("Reasons: %q, want the first and how many more", got)

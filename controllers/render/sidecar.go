@@ -31,7 +31,7 @@ func (b *Bundle) Entry(image Image) v1alpha1.HookSidecar {
 	if b.CloudInit {
 		hooks += "," + hookPreCloudInitIso
 	}
-	return v1alpha1.HookSidecar{
+	entry := v1alpha1.HookSidecar{
 		Image:           image.Name,
 		ImagePullPolicy: image.PullPolicy,
 		Args: []string{"--version", shimVersion, v1alpha1.BundleArg, v1alpha1.HookPathOnDefineDomain,
@@ -39,6 +39,10 @@ func (b *Bundle) Entry(image Image) v1alpha1.HookSidecar {
 		ConfigMap: &v1alpha1.HookSidecarConfigMap{
 			Name: b.Name(), Key: v1alpha1.BundleKey, HookPath: v1alpha1.HookPathOnDefineDomain},
 	}
+	if b.PVC != nil {
+		entry.PVC = &v1alpha1.HookSidecarPVC{Name: b.PVC.Name, VolumePath: b.PVC.VolumePath, SharedComputePath: b.PVC.SharedComputePath}
+	}
+	return entry
 }
 
 // Annotations gives the annotations that a VMI with these needs for the bundle, without
@@ -67,6 +71,9 @@ func (b *Bundle) Annotations(existing map[string]string, image Image) (map[strin
 			return nil, b.stale(entry)
 		}
 		list.Remove(entry.index)
+	}
+	if err := b.checkVolume(list); err != nil {
+		return nil, err
 	}
 	if err := list.Append(want); err != nil {
 		return nil, err
@@ -110,6 +117,26 @@ func (b *Bundle) Verify(annotations map[string]string, image Image) error {
 	case marked != b.SHA256:
 		return fmt.Errorf("annotation %s is %q instead of %s, the bundle that binds: create the VMI again, or look for a webhook that changes it",
 			v1alpha1.BundleAnnotation, marked, b.SHA256)
+	}
+	list.Remove(ours[0].index)
+	return b.checkVolume(list)
+}
+
+// checkVolume refuses entries of others whose volume would have the name of the bundle's: no
+// pod can have both.
+func (b *Bundle) checkVolume(others v1alpha1.HookSidecars) error {
+	if b.PVC == nil {
+		return nil
+	}
+	for i := range others.Len() {
+		entry, err := others.Entry(i)
+		if err != nil {
+			return err
+		}
+		if entry.PVC != nil && entry.PVC.Name == b.PVC.Name || entry.ConfigMap != nil && entry.ConfigMap.Name == b.PVC.Name {
+			return fmt.Errorf("annotation %s: [%d] has a volume %q, and so has the ClusterDomainPatch that binds, in spec.pvc: remove the entry from the VM template",
+				v1alpha1.HookSidecarsAnnotation, i, b.PVC.Name)
+		}
 	}
 	return nil
 }

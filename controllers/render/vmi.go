@@ -15,6 +15,8 @@ type VMI struct {
 	Annotations map[string]string
 	// CloudInit tells whether it has a volume of kind cloudInitNoCloud or cloudInitConfigDrive.
 	CloudInit bool
+	// Volumes are the names of its volumes.
+	Volumes []string
 	// JSON is the whole object, for matchConditions.
 	JSON []byte
 	// Provisional tells that other webhooks will still complete the VMI: what is missing in
@@ -31,6 +33,7 @@ func ParseVMI(json []byte) (VMI, error) {
 		} `json:"metadata"`
 		Spec struct {
 			Volumes []struct {
+				Name        string    `json:"name"`
 				NoCloud     *struct{} `json:"cloudInitNoCloud"`
 				ConfigDrive *struct{} `json:"cloudInitConfigDrive"`
 			} `json:"volumes"`
@@ -42,6 +45,7 @@ func ParseVMI(json []byte) (VMI, error) {
 	}
 	vmi := VMI{Labels: object.Metadata.Labels, Annotations: object.Metadata.Annotations, JSON: json}
 	for _, volume := range object.Spec.Volumes {
+		vmi.Volumes = append(vmi.Volumes, volume.Name)
 		vmi.CloudInit = vmi.CloudInit || volume.NoCloud != nil || volume.ConfigDrive != nil
 	}
 	return vmi, nil

@@ -92,11 +92,11 @@ func load(folder string) (program *patch.Program, vmi []byte, err error) {
 	} else if !os.IsNotExist(err) {
 		return nil, nil, err
 	}
-	patches, _, err := offline.Files{}.Patches([]string{filepath.Join(folder, "patch.yaml")})
+	objects, _, err := offline.Files{}.Objects([]string{filepath.Join(folder, "patch.yaml")})
 	if err != nil {
 		return nil, nil, err
 	}
-	rendered, err := offline.Compile(context.Background(), patches, parsed, parsed == nil)
+	rendered, err := offline.Compile(context.Background(), objects, parsed, parsed == nil)
 	if err != nil {
 		return nil, nil, err
 	}
