@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -178,8 +179,8 @@ func decodeYAML(t *testing.T, text string, into any) {
 // TestDocsExamples runs every example of the documentation.
 func TestDocsExamples(t *testing.T) {
 	all := examples(t, readDocs(t))
-	if len(all) < 19 {
-		t.Errorf("%s has %d examples, want at least 19", docsFile, len(all))
+	if len(all) < 29 {
+		t.Errorf("%s has %d examples, want at least 29", docsFile, len(all))
 	}
 	for _, e := range all {
 		t.Run(fmt.Sprintf("line %d", e.line), func(t *testing.T) {
@@ -237,6 +238,8 @@ var limits = map[string]string{
 	"bundle.MaxBytes":                fmt.Sprintf("%d KiB per bundle", bundle.MaxBytes>>10),
 	"bundle.MaxPatches":              fmt.Sprintf("%d patches per VM", bundle.MaxPatches),
 	"bundle.MaxRules":                fmt.Sprintf("%d rules per patch", bundle.MaxRules),
+	"bundle.MaxPolicies":             fmt.Sprintf("%d policies per VM", bundle.MaxPolicies),
+	"bundle.MaxAllowed":              fmt.Sprintf("%d paths per policy", bundle.MaxAllowed),
 	"bundle.MaxPatchExpressionBytes": fmt.Sprintf("%d KiB of expressions per patch", bundle.MaxPatchExpressionBytes>>10),
 	"bundle.MaxExpressionBytes":      fmt.Sprintf("%d KiB of expressions per bundle", bundle.MaxExpressionBytes>>10),
 	"cloudinit.MaxBytes":             fmt.Sprintf("%d KiB of CloudInitData", cloudinit.MaxBytes>>10),
@@ -259,6 +262,7 @@ var limits = map[string]string{
 	"patch.maxExpressionCost":        fmt.Sprintf("%s units of cost per evaluation", thousands(maxExpressionCost)),
 	"patch.maxCELText":               fmt.Sprintf("%d KiB per text in an expression", maxCELText>>10),
 	"patch.maxCELList":               fmt.Sprintf("%s elements per list in an expression", thousands(maxCELList)),
+	"patch.maxKeySteps":              fmt.Sprintf("%d steps per key", maxKeySteps),
 	"patch.maxVMIBytes":              fmt.Sprintf("%d MiB of VMI", maxVMIBytes>>20),
 }
 
@@ -399,6 +403,69 @@ func TestDocsErrors(t *testing.T) {
 func matches(code, message string) bool {
 	pattern := strings.ReplaceAll(regexp.QuoteMeta(strings.Trim(code, "`")), "…", ".*")
 	return regexp.MustCompile(pattern).MatchString(message)
+}
+
+var update = flag.Bool("update", false, "write the tables of patch/identity.go into "+docsFile)
+
+// TestDocsIdentities compares what the documentation says that tells elements apart with the
+// engine's tables.
+func TestDocsIdentities(t *testing.T) {
+	text := readDocs(t)
+	want := withTable(t, text, "identities", identityTable())
+	want = withTable(t, want, "singles", singlesTable())
+	if *update {
+		if err := os.WriteFile(docsFile, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(text, want); diff != "" {
+		t.Errorf("%s is not what patch/identity.go says; run go test ./patch -run Docs -update (-documented +engine):\n%s", docsFile, diff)
+	}
+}
+
+// withTable puts a table into its place in the text, between the comment that names it and <!-- end -->.
+func withTable(t *testing.T, text, name, table string) string {
+	t.Helper()
+	start := strings.Index(text, "<!-- "+name+":")
+	if start < 0 {
+		t.Fatalf("%s has no place for the table of %s", docsFile, name)
+	}
+	start += strings.Index(text[start:], "\n") + 1
+	return text[:start] + table + text[start+strings.Index(text[start:], "<!-- end -->"):]
+}
+
+func identityTable() string {
+	var b strings.Builder
+	b.WriteString("| below | element | told apart by | libvirt's documentation | kept in KubeVirt's |\n|---|---|---|---|---|\n")
+	for _, row := range identities {
+		keys := make([]string, len(row.keys))
+		for i, k := range row.keys {
+			keys[i] = "`" + k.String() + "`"
+			if k.isSingle() {
+				keys[i] = "its name"
+			}
+		}
+		by := strings.Join(keys, ", else ")
+		if len(keys) == 0 {
+			by = "nothing"
+		}
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", row.parent, row.element, by, row.libvirt, row.kubevirt)
+	}
+	return b.String()
+}
+
+func singlesTable() string {
+	var b strings.Builder
+	b.WriteString("| below | elements |\n|---|---|\n")
+	for _, row := range singles {
+		parent := "`" + row.parent + "`"
+		if row.parent == "" {
+			parent = "any device"
+		}
+		fmt.Fprintf(&b, "| %s | `%s` |\n", parent, strings.Join(row.elements, "`, `"))
+	}
+	return b.String()
 }
 
 // TestDocsDropped checks what the documentation says that KubeVirt keeps and drops.
