@@ -179,8 +179,8 @@ func decodeYAML(t *testing.T, text string, into any) {
 // TestDocsExamples runs every example of the documentation.
 func TestDocsExamples(t *testing.T) {
 	all := examples(t, readDocs(t))
-	if len(all) < 29 {
-		t.Errorf("%s has %d examples, want at least 29", docsFile, len(all))
+	if len(all) < 31 {
+		t.Errorf("%s has %d examples, want at least 31", docsFile, len(all))
 	}
 	for _, e := range all {
 		t.Run(fmt.Sprintf("line %d", e.line), func(t *testing.T) {
