@@ -61,6 +61,11 @@ func calc(path, expression string) bundle.DomainRule {
 	return bundle.DomainRule{Op: bundle.OpSet, Path: path, Expression: expression}
 }
 
+// mix merges a snippet into the domain, as one pastes it from libvirt's manual.
+func mix(inner string) bundle.DomainRule {
+	return merge("", "<domain>"+inner+"</domain>")
+}
+
 // patches makes one patch of every rule, so that they run as patches in a row.
 func patches(rules ...bundle.DomainRule) []bundle.Patch {
 	var all []bundle.Patch
@@ -94,6 +99,8 @@ var forbidden = map[string][]attempt{
 	"emulator": {
 		one("as it is meant", "/domain/devices/emulator", add("/domain/devices", "<emulator>/bin/sh</emulator>")),
 		one("from below", "/domain/devices/emulator", add("//graphics/..", "<emulator>/bin/sh</emulator>")),
+		one("in the place of a device that is allowed", "/domain/devices/emulator", replace("//sound", "<emulator>/bin/sh</emulator>")),
+		one("merged", "/domain/devices/emulator/text()", mix("<devices><emulator>/bin/sh</emulator></devices>")).on(devicesTag, devicesTag+"<emulator>/usr/bin/qemu</emulator>"),
 		one("one that is there", "/domain/devices/emulator/text()", set("//emulator", "/bin/sh")).on(devicesTag, devicesTag+"<emulator>/usr/bin/qemu</emulator>"),
 		one("removed", "/domain/devices/emulator", remove("/domain/devices/*[contains(., 'qemu') and not(*)]")).on(devicesTag, devicesTag+"<emulator>/usr/bin/qemu</emulator>"),
 	},
@@ -101,23 +108,29 @@ var forbidden = map[string][]attempt{
 		one("as it is meant", "/domain/qemu:commandline", add("/domain", "<qemu:commandline><qemu:arg value='-s'/></qemu:commandline>")),
 		one("with another prefix", "/domain/qemu:commandline",
 			add("/domain", "<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:arg value='-s'/></q:commandline>")),
+		one("in the place of what is allowed", "/domain/qemu:commandline", replace("/domain/sysinfo", "<qemu:commandline><qemu:arg value='-s'/></qemu:commandline>")),
 		one("by merge", "/domain/qemu:commandline", merge("", "<domain><qemu:commandline><qemu:arg value='-s'/></qemu:commandline></domain>")),
 		one("an environment variable", "/domain/qemu:commandline", add("/domain", "<qemu:commandline><qemu:env name='LD_PRELOAD' value='/x'/></qemu:commandline>")),
 	},
 	"interface scripts": {
 		one("as it is meant", "/domain/devices/interface[1]/script", set("/domain/devices/interface[1]/script/@path", "/x")),
 		one("wherever", "/domain/devices/interface[2]/downscript", add("//interface[model/@type='e1000e']", "<downscript path='/x'/>")),
+		one("in the place of what is allowed", "/domain/devices/interface[1]/script", replace("//interface/mtu", "<script path='/x'/>")),
 		one("with a whole interface", "/domain/devices/interface[3]",
 			add("/domain/devices", "<interface type='ethernet'><mac address='02:00:00:00:00:09'/><script path='/x'/></interface>")),
 	},
 	"seclabel": {
 		one("as it is meant", "/domain/seclabel", add("/domain", "<seclabel type='none'/>")),
+		one("merged", "/domain/seclabel", mix("<seclabel type='none'/>")),
 		one("created", "/domain/seclabel", set("/domain/seclabel/@type", "none")),
 		one("of a disk", "/domain/devices/disk[1]/source/seclabel", set("//disk[target/@dev='vda']/source/seclabel/@model", "dac")),
 	},
 	"disk source": {
 		one("as it is meant", "/domain/devices/disk[1]/source/@file", set("/domain/devices/disk[1]/source/@file", "/etc/shadow")),
 		one("wherever", "/domain/memoryBacking/source/@dev", set("//source/@dev", "/dev/sda")),
+		one("merged", "/domain/devices/disk[1]/source/@file", mix("<devices><disk><source file='/etc/shadow'/><target dev='vda'/></disk></devices>")),
+		one("with the whole disk", "/domain/devices/disk[1]/source/@file", replace("/domain/devices/disk[1]",
+			`<disk device="disk" type="file" model="virtio-non-transitional"><source file="/etc/shadow"/><target bus="virtio" dev="vda"/></disk>`)),
 		one("from an expression", "/domain/devices/disk[1]/source/@file", calc("//disk/source/@file", "vmi.metadata.annotations['vendor']")),
 		one("another attribute", "/domain/devices/disk[1]/source/@startupPolicy", set("//disk[alias/@name='ua-root']/source/@startupPolicy", "optional")),
 		one("by the twin of the disk", "/domain/devices/disk[1]/@model",
@@ -139,6 +152,7 @@ var forbidden = map[string][]attempt{
 			bundle.DomainRule{Op: bundle.OpAdd, Path: "/domain/devices/disk[1]/source", Position: bundle.PositionBefore, XML: "<driver cache='none'/>"}),
 		{reason: "two patches in a row, each harmless", place: "/domain/devices/disk[1]/driver",
 			patches: patches(set("/domain/devices/disk[1]/driver/@cache", "unsafe"), remove("/domain/devices/disk[1]/driver"))},
+		one("one in front of the driver, out of two parts that are allowed", "/domain/devices/disk[2]/driver[1]", replace("/domain/devices/disk[2]/serial", "<driver cache='unsafe'/>")),
 		one("iothread", "/domain/devices/disk[1]/driver/@iothread", set("//disk[alias/@name='ua-root']/driver/@iothread", "1")),
 	},
 	"backing store": {
@@ -182,6 +196,7 @@ var forbidden = map[string][]attempt{
 		one("USB redirection", "/domain/devices/redirdev[1]/source/@path", set("//redirdev/source/@path", "/x")),
 	},
 	"host devices": {
+		one("in the place of a device that is allowed", "/domain/devices/hostdev", replace("//sound", "<hostdev mode='subsystem' type='usb'><source><vendor id='0x1'/></source></hostdev>")),
 		one("as it is meant", "/domain/devices/hostdev", add("/domain/devices",
 			"<hostdev mode='subsystem' type='pci'><source><address domain='0' bus='1' slot='0' function='0'/></source><alias name='ua-x'/></hostdev>")),
 		one("in front", "/domain/devices/hostdev", bundle.DomainRule{Op: bundle.OpAdd, Path: "/domain/devices/video", Position: bundle.PositionBefore,
@@ -225,6 +240,7 @@ var forbidden = map[string][]attempt{
 	"fwcfg": {
 		one("a file of one that is there", "/domain/sysinfo[2]/entry/@file", set("//sysinfo/entry[@name='opt/x']/@file", "/etc/shadow")).
 			on("\t<devices>\n", "<sysinfo type='fwcfg'><entry name='opt/x'>a</entry></sysinfo>\n\t<devices>\n"),
+		one("in the place of what is allowed", "/domain/sysinfo", replace("/domain/sysinfo", "<sysinfo type='fwcfg'><entry name='opt/x' file='/etc/shadow'/></sysinfo>")),
 		one("by changing the type", "/domain/sysinfo", set("/domain/sysinfo/@type", "fwcfg"), set("/domain/sysinfo/entry[@name='opt/x']/@file", "/etc/shadow")),
 		one("the node's own SMBIOS", "/domain/os/smbios", set("/domain/os/smbios/@mode", "host")),
 	},
@@ -250,12 +266,16 @@ var forbidden = map[string][]attempt{
 		one("pins", "/domain/cputune", set("/domain/cputune/vcpupin[@vcpu='0']/@cpuset", "0-99")),
 		one("topology", "/domain/cpu/topology/@sockets", set("/domain/cpu/topology/@sockets", "9")),
 		one("the memory of a cell", "/domain/cpu/numa/cell/@memory", set("//cell/@memory", "1")),
+		one("merged", "/domain/vcpu/text()", mix("<clock offset='localtime'/><vcpu>64</vcpu>")),
+		one("text replaced", "/domain/vcpu/text()", bundle.DomainRule{Op: bundle.OpReplace, Path: "//vcpu[@placement]", Value: ptr("64")}),
+		one("the whole CPU, by one without topology", "/domain/cpu/topology", replace("/domain/cpu", "<cpu mode='host-passthrough'/>")),
 		one("the whole CPU", "/domain/cpu", remove("/domain/cpu")),
 		one("hugepages", "/domain/memoryBacking/hugepages", set("/domain/memoryBacking/hugepages/page/@size", "1")),
 	},
 	"names and metadata": {
 		one("the name", "/domain/name/text()", set("/domain/name", "other_vm")),
 		one("the name as markup", "/domain/name/text()", set("/domain/name", "x</name><emulator>/bin/sh</emulator><name>")),
+		one("a name merged", "/domain/name/text()", mix("<name>other</name>")),
 		one("a UUID", "/domain/uuid", add("/domain", "<uuid>4f8e1f66-8d8c-4a3b-8f0a-5c1de0000009</uuid>")),
 		one("KubeVirt's metadata", "/domain/metadata/kubevirt:kubevirt/kubevirt:uid/text()", set("//kubevirt:uid", "x")),
 		one("all metadata", "/domain/metadata", remove("//kubevirt:kubevirt/..")),
@@ -289,7 +309,8 @@ func TestPolicyDenies(t *testing.T) {
 					in = strings.Replace(in, a.domain[0], a.domain[1], 1)
 				}
 				out, _, err := compile(t, &b).Domain(context.Background(), []byte(in), []byte(vmi), nil)
-				if err != nil || string(out) == in {
+				lost := err != nil && strings.Contains(err.Error(), "does not survive KubeVirt's second pass") // but the first had it
+				if err != nil && !lost || string(out) == in {
 					t.Fatalf("without policies: error %v, changed %t: the attempt attempts nothing", err, string(out) != in)
 				}
 				b.Policies = []bundle.Policy{policy}
@@ -315,6 +336,8 @@ func checkDenied(t *testing.T, err error, place string) {
 func TestPolicyAllows(t *testing.T) {
 	cases := map[string][]bundle.DomainRule{
 		"SMBIOS":       {set("/domain/os/smbios/@mode", "sysinfo"), set("/domain/sysinfo[@type='smbios']/baseBoard/entry[@name='manufacturer']", "Radical Edward")},
+		"merged":       {mix("<clock offset='localtime'/><os><smbios mode='sysinfo'/></os><devices><disk><target dev='vda' rotation_rate='1'/><serial>S</serial></disk><interface><alias name='ua-default'/><mtu size='9000'/></interface></devices>")},
+		"replaced":     {replace("//sound", "<sound model='ac97'/>"), replace("//memballoon", "<memballoon model='none'/>")},
 		"SMBIOS away":  {remove("/domain/sysinfo"), remove("/domain/os/smbios")},
 		"iotune":       {set("//disk/iotune/total_iops_sec", "100"), set("//disk[target/@bus='virtio']/iotune/group_name", "g")},
 		"disk":         {set("//disk/serial", "S"), set("//disk/wwn", "5000c50015ea71aa"), set("//disk/target/@rotation_rate", "1"), set("//disk/blockio/@logical_block_size", "4096")},
