@@ -70,8 +70,9 @@ type ClusterDomainPatchSpec struct {
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
 
 	// pvc is a volume that the VM's pod gets with this patch, for a file that the patched
-	// domain names, such as a firmware image. A VM gets at most one: where a second patch
-	// with a pvc binds, the VMI is refused.
+	// domain names, such as a firmware image. The pod gets it where the patch binds, whatever
+	// matchConditions say: they are evaluated later. A VM gets at most one: where a second
+	// patch with a pvc binds, the VMI is refused.
 	//
 	// +optional
 	PVC *SharedPVC `json:"pvc,omitempty"`
