@@ -121,7 +121,7 @@ func (a *adder) put(id identified) error {
 	if done, err := a.settled(id); done || err != nil {
 		return err
 	}
-	n, err := a.call.doc.Replace(id.twin, a.fragment, id.element, a.lasting)
+	n, err := a.call.replace(id.twin, a.fragment, id.element, a.lasting)
 	if err != nil {
 		return err
 	}
@@ -240,7 +240,7 @@ func (a *adder) insert(e *xmlquery.Node) error {
 	if err := mayRepeat(a.parent, e.NamespaceURI, e.Data); err != nil {
 		return err
 	}
-	n, err := a.call.doc.Insert(a.fragment, e, a.ref, a.place)
+	n, err := a.call.insert(a.fragment, e, a.ref, a.place)
 	if err != nil {
 		return err
 	}

@@ -108,12 +108,17 @@ type domainCall struct {
 	repeat bool
 	others schema.Others // on a first call, for the check of its result
 
+	authors  authors
 	policies *policies
 	known    governedState
 }
 
 func (p *Program) newCall(in *input, doc *document.Document, repeat bool) *domainCall {
-	return &domainCall{input: *in, doc: doc, repeat: repeat, policies: &p.policies}
+	call := &domainCall{input: *in, doc: doc, repeat: repeat, policies: &p.policies}
+	if len(p.patches) > 1 {
+		call.authors.wrote = map[place]string{}
+	}
+	return call
 }
 
 // applyDomain applies all patches in their order, but those that are ignored. It ends with the
@@ -192,6 +197,7 @@ func (c *compiled) tryDomain(call *domainCall, before *PatchReport) (report Patc
 }
 
 func (c *compiled) applyDomainRules(call *domainCall, before *PatchReport, report *PatchReport) error {
+	call.authors.current = report.Patch
 	for i := range c.domain {
 		r := &c.domain[i]
 		call.budget = &selector.Budget{Context: call.ctx}
@@ -227,6 +233,7 @@ func (r *domainRule) run(call *domainCall, before *RuleReport) (RuleReport, erro
 		}
 	}
 	done, err := r.apply(r, call)
+	report.Overrides = call.authors.takeOverrides()
 	report.Matched, report.Changed = done.matched, done.changed
 	if done.replaced > 0 {
 		report.Reason = fmt.Sprintf("%d replaced", done.replaced)

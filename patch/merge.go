@@ -131,12 +131,12 @@ func (m *merger) mergeAttributes(n, e *xmlquery.Node) error {
 
 func (m *merger) mergeAttribute(n *xmlquery.Node, a *xmlquery.Attr) (changed bool, err error) {
 	if i := document.Attribute(n, a.NamespaceURI, a.Name.Local); i >= 0 {
-		return m.call.doc.SetAttribute(n, i, a.Value)
+		return m.call.setAttribute(n, i, a.Value)
 	}
 	if a.NamespaceURI != "" {
 		return false, fmt.Errorf("%s: the attribute %s is in a namespace: it can be changed, not added", document.Location(n, ""), a.Name.Local)
 	}
-	return true, m.call.doc.AddAttribute(n, a.Name.Local, a.Value)
+	return true, m.call.addAttribute(n, a.Name.Local, a.Value)
 }
 
 func (m *merger) mergeText(n, e *xmlquery.Node) error {
@@ -147,7 +147,7 @@ func (m *merger) mergeText(n, e *xmlquery.Node) error {
 	if err := checkUnmixed(e); err != nil {
 		return err
 	}
-	changed, err := m.call.doc.SetText(n, text)
+	changed, err := m.call.setText(n, text)
 	m.changed = m.changed || changed
 	return err
 }
@@ -221,7 +221,7 @@ func (m *merger) insertChild(n *xmlquery.Node, id identified) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", document.Location(n, ""), err)
 	}
-	_, err = m.call.doc.Insert(m.fragment, id.element, n, document.LastIn)
+	_, err = m.call.insert(m.fragment, id.element, n, document.LastIn)
 	m.changed = m.changed || err == nil
 	return err
 }

@@ -5,9 +5,6 @@ package patch
 
 import (
 	"slices"
-
-	"github.com/domainpatch/domainpatch/patch/document"
-	"github.com/domainpatch/domainpatch/patch/selector"
 )
 
 // applyRemove removes every selected node.
@@ -17,18 +14,10 @@ func applyRemove(r *domainRule, call *domainCall) (effect, error) {
 		return done, err
 	}
 	for _, n := range slices.Backward(nodes) { // so that the indices of attributes stay right
-		if err := removeNode(call.doc, n); err != nil {
+		if err := call.remove(n); err != nil {
 			return done, err
 		}
 		done.changed++
 	}
 	return done, unexpected
-}
-
-func removeNode(doc *document.Document, n selector.Node) error {
-	if n.IsAttribute() {
-		doc.RemoveAttribute(n.Node, n.Attr)
-		return nil
-	}
-	return doc.Remove(n.Node)
 }

@@ -78,10 +78,10 @@ func (p *replacer) replace() error {
 		return err
 	}
 	elements := p.fragment.Elements()
-	last, err := p.call.doc.Replace(p.old, p.fragment, elements[0], func(*xmlquery.Node) bool { return false })
+	last, err := p.call.replace(p.old, p.fragment, elements[0], func(*xmlquery.Node) bool { return false })
 	for _, e := range elements[1:] {
 		if err == nil {
-			last, err = p.call.doc.Insert(p.fragment, e, last, document.After)
+			last, err = p.call.insert(p.fragment, e, last, document.After)
 		}
 	}
 	p.changed = true
@@ -162,7 +162,7 @@ func (p *replacer) putBack(e *xmlquery.Node, rest []*xmlquery.Node, found *match
 		case n != nil:
 			err = p.complete(n, e)
 		default:
-			last, err = p.call.doc.Insert(p.fragment, e, last, document.After)
+			last, err = p.call.insert(p.fragment, e, last, document.After)
 			p.changed = true
 		}
 	}

@@ -40,6 +40,15 @@ type RuleReport struct {
 	Matched int     `json:"matched"`          // nodes that the path selected
 	Changed int     `json:"changed"`          // of these, how many the rule changed
 	Reason  string  `json:"reason,omitempty"` // why it was skipped, or what a first call would have refused
+
+	Overrides []Override `json:"overrides,omitempty"` // by the names of the patches
+}
+
+// Override says that a rule changed or removed what another patch wrote in the same call.
+type Override struct {
+	Patch string `json:"patch"` // whose edit it was: "DomainPatch vms/acme-smbios"
+	Place string `json:"place"` // where, the first one: "/domain/devices/disk[2]/driver/@cache"
+	Nodes int    `json:"nodes"` // in how many places
 }
 
 // Changed counts the nodes that all rules together changed.

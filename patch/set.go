@@ -80,7 +80,7 @@ func (t target) apply(call *domainCall, text string) (changed int, err error) {
 		}
 	}
 	for _, place := range places {
-		set, err := place.set(call.doc, text)
+		set, err := place.set(call, text)
 		if err != nil {
 			return changed, err
 		}
@@ -238,31 +238,31 @@ func namesKey(parent *xmlquery.Node, step *selector.Step) bool {
 }
 
 // set writes the text, creating the missing steps first.
-func (t target) set(doc *document.Document, text string) (changed bool, err error) {
+func (t target) set(call *domainCall, text string) (changed bool, err error) {
 	n := t.Node.Node
 	switch {
 	case len(t.missing) > 0 && t.missing[0].Kind == selector.Child:
-		return true, t.create(doc, text)
+		return true, t.create(call, text)
 	case len(t.missing) > 0:
 		if err := checkAlias(n, t.missing[0].Local, text); err != nil {
 			return false, err
 		}
-		return true, doc.AddAttribute(n, t.missing[0].Local, text)
+		return true, call.addAttribute(n, t.missing[0].Local, text)
 	case t.IsAttribute():
 		if a := &n.Attr[t.Attr]; a.NamespaceURI == "" {
 			if err := checkAlias(n, a.Name.Local, text); err != nil {
 				return false, err
 			}
 		}
-		return doc.SetAttribute(n, t.Attr, text)
+		return call.setAttribute(n, t.Attr, text)
 	case n.Type == xmlquery.TextNode && len(document.Elements(n.Parent)) > 0:
 		return false, fmt.Errorf("%s is text between elements: set an element that holds text alone", document.Location(n, ""))
 	}
-	return doc.SetText(n, text)
+	return call.setText(n, text)
 }
 
 // create puts the missing elements into the document, with the text in the last step.
-func (t target) create(doc *document.Document, text string) error {
+func (t target) create(call *domainCall, text string) error {
 	if err := document.CheckText(text); err != nil {
 		return err
 	}
@@ -283,7 +283,7 @@ func (t target) create(doc *document.Document, text string) error {
 			return err
 		}
 	}
-	_, err = doc.Insert(f, created, t.Node.Node, document.LastIn)
+	_, err = call.insert(f, created, t.Node.Node, document.LastIn)
 	return err
 }
 

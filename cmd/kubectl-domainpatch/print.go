@@ -29,9 +29,19 @@ func printReport(w io.Writer, hook string, report *patch.Report) {
 				name += " (" + r.Name + ")"
 			}
 			fmt.Fprintf(table, "  %s\t%s\t%s\tmatched %d, changed %d\n", r.Field, name, withReason(r.Outcome, r.Reason), r.Matched, r.Changed)
+			for _, o := range r.Overrides {
+				fmt.Fprintf(table, "    overrides %s at %s%s\n", o.Patch, o.Place, andMore(o.Nodes-1))
+			}
 		}
 	}
 	table.Flush()
+}
+
+func andMore(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d more", n)
 }
 
 func withReason(o patch.Outcome, reason string) string {

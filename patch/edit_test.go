@@ -1,0 +1,75 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package patch_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/domainpatch/domainpatch/patch"
+	"github.com/domainpatch/domainpatch/patch/bundle"
+)
+
+func TestOverrides(t *testing.T) {
+	const cache, iops = "/domain/devices/disk[1]/driver/@cache", "/domain/devices/disk[1]/iotune/read_iops_sec"
+	remove := func(path string) bundle.DomainRule { return bundle.DomainRule{Op: bundle.OpRemove, Path: path} }
+	overrides := func(place string, nodes int) []patch.Override {
+		return []patch.Override{{Patch: "DomainPatch ns/a", Place: place, Nodes: nodes}}
+	}
+	cases := map[string]struct {
+		reason string
+		a, b   []bundle.DomainRule
+		want   []patch.Override // of the last rule of b
+	}{
+		"attribute":              {a: []bundle.DomainRule{set(cache, "unsafe")}, b: []bundle.DomainRule{set(cache, "writeback")}, want: overrides(cache, 1)},
+		"the same value":         {a: []bundle.DomainRule{set(cache, "unsafe")}, b: []bundle.DomainRule{set(cache, "unsafe")}},
+		"another attribute":      {a: []bundle.DomainRule{set(cache, "unsafe")}, b: []bundle.DomainRule{set("/domain/devices/disk[1]/driver/@io", "native")}},
+		"what the document had":  {a: []bundle.DomainRule{set(cache, "none")}, b: []bundle.DomainRule{set(cache, "unsafe")}, want: nil},
+		"its own":                {b: []bundle.DomainRule{set(cache, "unsafe"), set(cache, "writeback")}},
+		"its own of late":        {reason: "the second rule overrides the first, which reported it", a: []bundle.DomainRule{set(cache, "unsafe")}, b: []bundle.DomainRule{set(cache, "writeback"), set(cache, "none")}},
+		"a created text":         {a: []bundle.DomainRule{set(iops, "1")}, b: []bundle.DomainRule{set(iops, "2")}, want: overrides(iops+"/text()", 1)},
+		"a changed text":         {a: []bundle.DomainRule{set("/domain/os/type", "x")}, b: []bundle.DomainRule{set("/domain/os/type/text()", "y")}, want: overrides("/domain/os/type/text()", 1)},
+		"beside a created text":  {a: []bundle.DomainRule{set(iops, "1")}, b: []bundle.DomainRule{set("/domain/devices/disk[1]/iotune/write_iops_sec", "2")}},
+		"removed attribute":      {a: []bundle.DomainRule{set(cache, "unsafe")}, b: []bundle.DomainRule{remove(cache)}, want: overrides(cache, 1)},
+		"removed with its child": {a: []bundle.DomainRule{set("//disk[target/@dev='vda']/driver/@cache", "unsafe"), set("//disk[target/@dev='vda']/iotune/read_iops_sec", "1")}, b: []bundle.DomainRule{remove("//disk[target/@dev='vda']")}, want: overrides("/domain/devices/disk[1]", 2)},
+		"replaced by a twin": {
+			a:    []bundle.DomainRule{add("/domain/devices", "<disk type='file'><target dev='vdc'/></disk>")},
+			b:    []bundle.DomainRule{add("/domain/devices", "<disk type='block'><target dev='vdc'/></disk>")},
+			want: overrides("/domain/devices/disk[3]", 1),
+		},
+		"merged into": {
+			a:    []bundle.DomainRule{add("/domain/devices", "<disk type='file'><target dev='vdc'/></disk>")},
+			b:    []bundle.DomainRule{{Op: bundle.OpMerge, Path: "/domain/devices/disk[3]", XML: "<disk type='block'><serial>x</serial></disk>"}},
+			want: overrides("/domain/devices/disk[3]/@type", 1),
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			b := &bundle.Bundle{FormatVersion: bundle.FormatVersion}
+			if len(tc.a) > 0 {
+				b.Patches = append(b.Patches, onePatch("a", tc.a...))
+			}
+			b.Patches = append(b.Patches, onePatch("b", tc.b...), onePatch("c", bundle.DomainRule{Op: bundle.OpTest, Path: "/domain"}))
+			_, report, err := compile(t, b).Domain(context.Background(), []byte(domain), []byte(vmi), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, p := range report.Patches {
+				for j, r := range p.Rules {
+					var want []patch.Override
+					if i == len(report.Patches)-2 && j == len(p.Rules)-1 {
+						want = tc.want
+					} else if name == "its own of late" && p.Patch == "DomainPatch ns/b" {
+						want = overrides(cache, 1)
+					}
+					if diff := cmp.Diff(want, r.Overrides); diff != "" {
+						t.Errorf("%s: %s %s (-want +got):\n%s", tc.reason, p.Patch, r.Field, diff)
+					}
+				}
+			}
+		})
+	}
+}
