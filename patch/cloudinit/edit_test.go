@@ -160,6 +160,20 @@ func TestCreatedParents(t *testing.T) {
 	}
 }
 
+// TestChangedValueForgetsItsNode: a value is written as the document had it only as long as it is what the document had.
+func TestChangedValueForgetsItsNode(t *testing.T) {
+	doc, err := parseDocument("a: [1, 2]\n", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := doc.model.items[0].withItem(0, &value{kind: kindString, text: "x"})
+	for v, want := range map[*value]string{doc.model.items[0]: "[1, 2]\n", changed: "- x\n- 2\n"} {
+		if text, err := encodeYAML(newNode(v), layout{indent: 2}); err != nil || text != want {
+			t.Errorf("got %q and error %v, want %q", text, err, want)
+		}
+	}
+}
+
 func lastLine(s string) string {
 	lines := strings.SplitAfter(strings.TrimSuffix(s, "\n"), "\n")
 	return lines[len(lines)-1] + "\n"

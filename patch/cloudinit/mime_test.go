@@ -77,6 +77,8 @@ func TestMIMEEdits(t *testing.T) {
 		"replace":         {"the comments stay", multipart, "replace", "/a", `2`, [2]string{"a: 1   # one", "a: 2 # one"}},
 		"new key":         {"at the end of the part", multipart, "add", "/b", `"no"`, [2]string{"- path: /x\n", "- path: /x\nb: \"no\"\n"}},
 		"remove":          {"the last entry", multipart, "remove", "/write_files", ``, [2]string{"write_files:\n- path: /x\n", ""}},
+		"boundary blank":  {"Python takes the blanks off its end", strings.Replace(message(plainPart), "=x\n", "=\"x \"\n", 1), "replace", "/a", `2`, [2]string{"a: 1", "a: 2"}},
+		"no last newline": {"the last line need not end", strings.TrimSuffix(message(plainPart), "\n"), "replace", "/a", `2`, [2]string{"a: 1", "a: 2"}},
 		"literal last":    {"its last line break is the boundary's, too", message("Content-Type: text/cloud-config\n\na:\n- |\n  b\n\n  c"), "add", "/a/-", `"d"`, [2]string{"- |\n  b\n\n  c\n--x--", "- |-\n  b\n\n  c\n- d\n--x--"}},
 		"CRLF":            {"new lines end as the others do", dos(multipart), "add", "/b", `"no"`, [2]string{"- path: /x\r\n", "- path: /x\r\nb: \"no\"\r\n"}},
 		"blank line":      {"the last line break is the boundary's, one more is the part's", message(plainPart), "add", "/b", `2`, [2]string{"a: 1\n\n--x--", "a: 1\nb: 2\n\n--x--"}},
