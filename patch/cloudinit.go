@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
 	"github.com/domainpatch/domainpatch/patch/cloudinit"
@@ -107,8 +108,12 @@ func (p *Program) CloudInit(ctx context.Context, data, vmi []byte) ([]byte, *Rep
 		return nil, nil, fmt.Errorf("cannot parse the cloud-init data: %w", err)
 	}
 	report := &Report{}
+	call := &cloudInitCall{input: *in}
+	if len(p.patches) > 1 {
+		call.authors.wrote = map[pointer]string{}
+	}
 	for i := range p.patches {
-		next, done, err := p.patches[i].applyCloudInit(in, doc)
+		next, done, err := p.patches[i].applyCloudInit(call, doc)
 		report.Patches = append(report.Patches, done)
 		if err != nil {
 			return nil, report, err
@@ -122,39 +127,48 @@ func (p *Program) CloudInit(ctx context.Context, data, vmi []byte) ([]byte, *Rep
 	return out, report, nil
 }
 
+// cloudInitCall is the state of one call.
+type cloudInitCall struct {
+	input
+	authors cloudInitAuthors
+}
+
 // applyCloudInit applies one patch to a copy of the data, so that it takes effect whole
 // or not at all, and returns the data that the call goes on with.
-func (c *compiled) applyCloudInit(in *input, data *cloudinit.Data) (*cloudinit.Data, PatchReport, error) {
-	edited, report, err := c.tryCloudInit(in, data)
+func (c *compiled) applyCloudInit(call *cloudInitCall, data *cloudinit.Data) (*cloudinit.Data, PatchReport, error) {
+	wrote := maps.Clone(call.authors.wrote)
+	edited, report, err := c.tryCloudInit(call, data)
 	if err == nil {
 		return edited, report, nil
 	}
+	call.authors.wrote = wrote
 	if c.fail(&report, err) {
 		return data, report, nil
 	}
 	return nil, report, err
 }
 
-func (c *compiled) tryCloudInit(in *input, data *cloudinit.Data) (edited *cloudinit.Data, report PatchReport, err error) {
+func (c *compiled) tryCloudInit(call *cloudInitCall, data *cloudinit.Data) (edited *cloudinit.Data, report PatchReport, err error) {
 	defer c.recovered(&report, &err)
 	if len(c.cloudInit) == 0 {
 		return data, PatchReport{Patch: c.source.ID(), Outcome: Skipped, Reason: "the patch has no cloudInit rules"}, nil
 	}
-	run, report, err := c.begin(in, nil)
+	run, report, err := c.begin(&call.input, nil)
 	if err != nil || !run {
 		return data, report, err
 	}
 	edited = data.Clone()
-	return edited, report, c.applyCloudInitRules(in, edited, &report)
+	return edited, report, c.applyCloudInitRules(call, edited, &report)
 }
 
-func (c *compiled) applyCloudInitRules(in *input, data *cloudinit.Data, report *PatchReport) error {
+func (c *compiled) applyCloudInitRules(call *cloudInitCall, data *cloudinit.Data, report *PatchReport) error {
+	call.authors.current = report.Patch
 	for i := range c.cloudInit {
 		r := &c.cloudInit[i]
-		rule, err := r.run(in, data)
+		rule, err := r.run(call, data)
 		report.Rules = append(report.Rules, rule)
 		if err == nil {
-			err = context.Cause(in.ctx)
+			err = context.Cause(call.ctx)
 		}
 		if err != nil {
 			return c.ruleError(r.field, r.Name, err)
@@ -163,7 +177,7 @@ func (c *compiled) applyCloudInitRules(in *input, data *cloudinit.Data, report *
 	return nil
 }
 
-func (r *cloudInitRule) run(in *input, data *cloudinit.Data) (RuleReport, error) {
+func (r *cloudInitRule) run(call *cloudInitCall, data *cloudinit.Data) (RuleReport, error) {
 	report := RuleReport{Field: r.field, Name: r.Name, Op: string(r.Op), Outcome: Applied}
 	skip := func(reason string) (RuleReport, error) {
 		report.Outcome, report.Reason = Skipped, reason
@@ -174,7 +188,7 @@ func (r *cloudInitRule) run(in *input, data *cloudinit.Data) (RuleReport, error)
 		return report, err
 	}
 	if r.when != nil {
-		if holds, err := r.when.bool(in); err != nil {
+		if holds, err := r.when.bool(&call.input); err != nil {
 			return failed(fmt.Errorf("when: %w", err))
 		} else if !holds {
 			return skip("when is false")
@@ -186,7 +200,7 @@ func (r *cloudInitRule) run(in *input, data *cloudinit.Data) (RuleReport, error)
 			if isKey {
 				return text, nil
 			}
-			return in.expand(text)
+			return call.expand(text)
 		})
 		if err != nil {
 			return failed(fmt.Errorf("value: %w", err))
@@ -194,7 +208,7 @@ func (r *cloudInitRule) run(in *input, data *cloudinit.Data) (RuleReport, error)
 		operation.Value = value
 	}
 	if r.expression != nil {
-		value, ok, err := r.expression.json(in)
+		value, ok, err := r.expression.json(&call.input)
 		if err != nil {
 			return failed(err)
 		}
@@ -210,6 +224,8 @@ func (r *cloudInitRule) run(in *input, data *cloudinit.Data) (RuleReport, error)
 	report.Matched = 1
 	if changed {
 		report.Changed = 1
+		call.authors.note(&operation)
+		report.Overrides = call.authors.take()
 	}
 	return report, nil
 }

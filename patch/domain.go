@@ -233,7 +233,7 @@ func (r *domainRule) run(call *domainCall, before *RuleReport) (RuleReport, erro
 		}
 	}
 	done, err := r.apply(r, call)
-	report.Overrides = call.authors.takeOverrides()
+	report.Overrides = call.authors.take()
 	report.Matched, report.Changed = done.matched, done.changed
 	if done.replaced > 0 {
 		report.Reason = fmt.Sprintf("%d replaced", done.replaced)

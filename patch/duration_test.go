@@ -39,7 +39,7 @@ func TestMaxDuration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, cloudInitErr := p.patches[0].applyCloudInit(in, data)
+		_, _, cloudInitErr := p.patches[0].applyCloudInit(&cloudInitCall{input: *in}, data)
 		for _, err := range []error{domainErr, cloudInitErr} {
 			if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "the call takes more than 5s") {
 				t.Errorf("got %v, want an error that tells the limit", err)

@@ -4,9 +4,6 @@
 package patch
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/antchfx/xmlquery"
 
 	"github.com/domainpatch/domainpatch/patch/document"
@@ -30,12 +27,10 @@ const (
 	textPart  = "text()"
 )
 
-// authors are the patches that wrote something in this call, and the overrides of the
-// current rule, in the order in which they were found.
+// authors are the patches that wrote something in this call.
 type authors struct {
-	current   string // the patch whose rule runs
-	wrote     map[place]string
-	overrides []Override
+	overrides
+	wrote map[place]string // nil where nothing is to be remembered
 }
 
 func (c *domainCall) setAttribute(n *xmlquery.Node, i int, value string) (bool, error) {
@@ -140,20 +135,6 @@ func isBelow(n, top *xmlquery.Node) bool {
 	return false
 }
 
-// override counts a node of another patch; there is none where the author is unknown.
-func (a *authors) override(author string, at place) {
-	if author == "" || author == a.current {
-		return
-	}
-	for i := range a.overrides {
-		if o := &a.overrides[i]; o.Patch == author {
-			o.Nodes++
-			return
-		}
-	}
-	a.overrides = append(a.overrides, Override{Patch: author, Place: at.String(), Nodes: 1})
-}
-
 // String is the place as a path that selects it alone.
 func (at place) String() string {
 	switch at.part {
@@ -163,12 +144,4 @@ func (at place) String() string {
 		return document.Location(at.node, "") + "/text()"
 	}
 	return document.Location(at.node, at.part)
-}
-
-// takeOverrides gives what the current rule overrode, and begins anew.
-func (a *authors) takeOverrides() []Override {
-	taken := a.overrides
-	a.overrides = nil
-	slices.SortFunc(taken, func(x, y Override) int { return cmp.Compare(x.Patch, y.Patch) })
-	return taken
 }

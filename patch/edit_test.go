@@ -73,3 +73,55 @@ func TestOverrides(t *testing.T) {
 		})
 	}
 }
+
+func TestCloudInitOverrides(t *testing.T) {
+	rule := func(op bundle.Op, path, value string) bundle.CloudInitRule {
+		r := bundle.CloudInitRule{Target: bundle.UserData, Op: op, Path: path}
+		if value != "" {
+			r.Value = []byte(value)
+		}
+		return r
+	}
+	overrides := func(place string, nodes int) []patch.Override {
+		return []patch.Override{{Patch: "DomainPatch ns/a", Place: place, Nodes: nodes}}
+	}
+	cases := map[string]struct {
+		a, b   bundle.CloudInitRule
+		policy bundle.FailurePolicy // of a
+		want   []patch.Override
+	}{
+		"the same place":    {a: rule("add", "/hostname", `"a"`), b: rule("add", "/hostname", `"b"`), want: overrides("userData /hostname", 1)},
+		"the same value":    {a: rule("add", "/hostname", `"a"`), b: rule("add", "/hostname", `"a"`)},
+		"another place":     {a: rule("add", "/hostname", `"a"`), b: rule("add", "/host", `"b"`)},
+		"around it":         {a: rule("add", "/chpasswd/expire", `true`), b: rule("replace", "/chpasswd", `{}`), want: overrides("userData /chpasswd", 1)},
+		"within it":         {a: rule("add", "/growpart", `{"mode":"auto"}`), b: rule("replace", "/growpart/mode", `"off"`), want: overrides("userData /growpart/mode", 1)},
+		"one more within":   {a: rule("add", "/growpart", `{"mode":"auto"}`), b: rule("add", "/growpart/devices", `["/"]`)},
+		"merged":            {a: rule("merge", "", `{"growpart":{"mode":"a","x~/y":1}}`), b: rule("merge", "/growpart", `{"mode":null,"x~/y":2,"z":3}`), want: overrides("userData /growpart/mode", 2)},
+		"moved away":        {a: rule("add", "/hostname", `"a"`), b: bundle.CloudInitRule{Target: bundle.UserData, Op: bundle.OpMove, From: "/hostname", Path: "/fqdn"}, want: overrides("userData /hostname", 1)},
+		"lists move":        {a: rule("add", "/packages/0", `"a"`), b: rule("replace", "/packages/0", `"b"`)},
+		"of a failed patch": {a: rule("add", "/hostname", `"a"`), policy: bundle.Ignore, b: rule("add", "/hostname", `"b"`)},
+	}
+	const data = `{"UserData":"#cloud-config\nchpasswd: {}\npackages: [x]\n"}`
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			b := &bundle.Bundle{FormatVersion: bundle.FormatVersion}
+			for _, p := range []struct {
+				name  string
+				rules []bundle.CloudInitRule
+			}{{"a", []bundle.CloudInitRule{tc.a}}, {"b", []bundle.CloudInitRule{tc.b}}} {
+				b.Patches = append(b.Patches, bundle.Patch{Kind: bundle.KindDomainPatch, Namespace: "ns", Name: p.name, FailurePolicy: bundle.Fail, CloudInit: p.rules})
+			}
+			if tc.policy == bundle.Ignore {
+				b.Patches[0].FailurePolicy = bundle.Ignore
+				b.Patches[0].CloudInit = append(b.Patches[0].CloudInit, rule("test", "/nothing", "1"))
+			}
+			_, report, err := compile(t, b).CloudInit(context.Background(), []byte(data), []byte(vmi))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, report.Patches[1].Rules[0].Overrides); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}

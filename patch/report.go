@@ -47,7 +47,7 @@ type RuleReport struct {
 // Override says that a rule changed or removed what another patch wrote in the same call.
 type Override struct {
 	Patch string `json:"patch"` // whose edit it was: "DomainPatch vms/acme-smbios"
-	Place string `json:"place"` // where, the first one: "/domain/devices/disk[2]/driver/@cache"
+	Place string `json:"place"` // where, the first one: "/domain/devices/disk[2]/driver/@cache", "userData /hostname"
 	Nodes int    `json:"nodes"` // in how many places
 }
 
