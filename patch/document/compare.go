@@ -35,7 +35,7 @@ func content(n *xmlquery.Node, ignore func(*xmlquery.Node) bool) []*xmlquery.Nod
 	var all []*xmlquery.Node
 	hasElements := hasElement(n)
 	for c := range children(n) {
-		isText := c.Type == xmlquery.TextNode && !(hasElements && isBlank(c))
+		isText := c.Type == xmlquery.TextNode && (!hasElements || !isBlank(c))
 		if isText || isElement(c) && !ignore(c) {
 			all = append(all, c)
 		}

@@ -6,8 +6,10 @@ package document
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/antchfx/xmlquery"
 	"github.com/google/go-cmp/cmp"
@@ -199,6 +201,8 @@ func TestEdits(t *testing.T) {
 			reason: "the indentation before it goes, too", src: "<d>\n\t<a/>\n\t<b/>\n\t<c/>\n</d>", want: "<d>\n\t<a/>\n\t<c/>\n</d>",
 			edit: func(t *testing.T, d *Document) error { return d.Remove(find(t, d.Root(), "b")) },
 		},
+		"remove the first": {src: "<d>\r\n\t<a/>\r\n\t<b/>\r\n</d>", want: "<d>\r\n\t<b/>\r\n</d>", edit: func(t *testing.T, d *Document) error { return d.Remove(find(t, d.Root(), "a")) }},
+		"remove the last":  {src: "<d>\n\t<a/>\n\t<b/>\n</d>", want: "<d>\n\t<a/>\n</d>", edit: func(t *testing.T, d *Document) error { return d.Remove(find(t, d.Root(), "b")) }},
 		"remove the only child": {
 			reason: "no blank line is left", src: "<d>\r\n  <a/>\r\n</d>", want: "<d></d>",
 			edit: func(t *testing.T, d *Document) error { return d.Remove(find(t, d.Root(), "a")) },
@@ -225,6 +229,20 @@ func TestEdits(t *testing.T) {
 			reason: "the tag is opened", src: "<d>\n  <a x='1' />\n</d>", want: "<d>\n  <a x='1'>\n    <n/>\n  </a>\n</d>",
 			edit: insert("<n/>", "a", LastIn),
 		},
+		"insert into an empty element, CRLF and tabs": {
+			reason: "with the line ends around it", src: "<d>\r\n\t<a></a>\r\n</d>", want: "<d>\r\n\t<a>\r\n\t\t<n>\r\n\t\t\t<m/>\r\n\t\t</n>\r\n\t</a>\r\n</d>",
+			edit: insert("<n><m/></n>", "a", LastIn),
+		},
+		"insert into a blank element": {
+			reason: "its blanks make room", src: "<d>\n  <a>\n\n  </a>\n</d>", want: "<d>\n  <a>\n    <n/>\n  </a>\n</d>",
+			edit: insert("<n/>", "a", FirstIn),
+		},
+		"insert into the empty root":      {src: "<d/>", want: "<d><n/></d>", edit: insert("<n/>", "d", LastIn)},
+		"insert first, one line":          {src: "<d><a/></d>", want: "<d><n/><a/></d>", edit: insert("<n/>", "d", FirstIn)},
+		"insert before, one line":         {src: "<d><a/><b/></d>", want: "<d><a/><n/><b/></d>", edit: insert("<n/>", "b", Before)},
+		"insert after, one line":          {src: "<d><a/><b/></d>", want: "<d><a/><n/><b/></d>", edit: insert("<n/>", "a", After)},
+		"insert first, before a comment":  {src: "<d>\n <!-- c -->\n <a/>\n</d>", want: "<d>\n <n/>\n <!-- c -->\n <a/>\n</d>", edit: insert("<n/>", "d", FirstIn)},
+		"insert last in mixed content":    {src: "<d>\n one <a/> two\n</d>", want: "<d>\n one <a/> two\n<n/></d>", edit: insert("<n/>", "d", LastIn)},
 		"insert where there are no lines": {src: "<d><a/></d>", want: "<d><a/><n><m/></n></d>", edit: insert("<n><m/></n>", "d", LastIn)},
 		"qemu without a declaration": {
 			reason: "the prefix is declared on the spot", src: "<d><a/></d>",
@@ -343,4 +361,38 @@ func TestParseFragmentRefuses(t *testing.T) {
 			t.Errorf("ParseFragment(%q) = %v, want an error with %q", src, err, want)
 		}
 	}
+}
+
+// TestParseAllocates counts memory in place of time: most of a parse is to allocate it. It may
+// be a quarter more than nodes, attributes and the copy of the source take.
+func TestParseAllocates(t *testing.T) {
+	src := []byte(corpus(t)["devices.xml"])
+	least := len(src)
+	nodes := allNodes(parse(t, string(src)).Root())
+	for _, n := range nodes {
+		least += int(unsafe.Sizeof(*n)) + len(n.Attr)*int(unsafe.Sizeof(xmlquery.Attr{}))
+	}
+	const times = 100
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range times {
+		if _, err := Parse(src); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if got := int(after.TotalAlloc-before.TotalAlloc) / times; got > least*5/4 {
+		t.Errorf("a parse of %d bytes allocates %d bytes; its tree has %d", len(src), got, least)
+	}
+	if got := int(after.Mallocs-before.Mallocs) / times; got > len(nodes)/8 {
+		t.Errorf("a parse of %d nodes allocates %d times", len(nodes), got)
+	}
+}
+
+func allNodes(n *xmlquery.Node) []*xmlquery.Node {
+	all := []*xmlquery.Node{n}
+	for c := range children(n) {
+		all = append(all, allNodes(c)...)
+	}
+	return all
 }

@@ -194,11 +194,7 @@ func (d *Document) slotIn(parent *xmlquery.Node, place Place) (_, next *xmlquery
 		}
 	}
 	if ref != nil {
-		_, next, s = d.slot(ref, beside)
-		if ref.Type == xmlquery.TextNode { // mixed content has no indentation to follow
-			s = spacing{}
-		}
-		return parent, next, s
+		return d.slot(ref, beside)
 	}
 	outer := d.indentation(parent)
 	if !outer.multiline() {

@@ -26,7 +26,7 @@ func TestRandomEdits(t *testing.T) {
 	for name, src := range corpus(t) {
 		t.Run(name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, 2))
-			for range 6 {
+			for range 3 {
 				d := parse(t, src)
 				for range 60 {
 					d = randomEdit(t, r, d)
