@@ -180,8 +180,12 @@ func (s *search) containsChildren(n, e *xmlquery.Node, x extent) bool {
 }
 
 // find pairs elements of a fragment with elements of the document: those that are there in
-// full first, then, on a repeated call, those of which what KubeVirt keeps is there.
+// full first, then, on a repeated call, those of which what KubeVirt keeps is there. Of
+// several such the smallest is taken: what holds more is somebody else's.
 func (s *search) find(parent *xmlquery.Node, wanted, there []*xmlquery.Node, repeat bool) *matching {
+	if repeat && len(wanted) > 0 {
+		there = bySize(there)
+	}
 	m := newMatching(len(wanted), there)
 	full := func(i int, n *xmlquery.Node) bool { return s.contains(n, wanted[i], extent{}) }
 	if m.extend(full) || !repeat {
@@ -191,6 +195,28 @@ func (s *search) find(parent *xmlquery.Node, wanted, there []*xmlquery.Node, rep
 		return full(i, n) || s.contains(n, wanted[i], keptOf(parent, wanted[i]))
 	})
 	return m
+}
+
+// bySize sorts elements by how much they hold, without what libvirt gives.
+func bySize(elements []*xmlquery.Node) []*xmlquery.Node {
+	sizes := make(map[*xmlquery.Node]int, len(elements))
+	for _, e := range elements {
+		sizes[e] = size(e)
+	}
+	sorted := slices.Clone(elements)
+	slices.SortStableFunc(sorted, func(a, b *xmlquery.Node) int { return sizes[a] - sizes[b] })
+	return sorted
+}
+
+// size counts the attributes and the elements of an element.
+func size(e *xmlquery.Node) int {
+	n := 1 + len(e.Attr)
+	for _, c := range document.Elements(e) {
+		if !carriesOver(c) {
+			n += size(c)
+		}
+	}
+	return n
 }
 
 // findKeyless finds twins for the elements without a key that have none yet: each in a

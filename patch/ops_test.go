@@ -282,6 +282,7 @@ func TestTemplates(t *testing.T) {
 var property = map[string]bundle.DomainRule{
 	"add disk":          add("/domain/devices", `<disk type="file"><source file="/x"/><target dev="vdz" bus="virtio"/><iotune><total_iops_sec>9</total_iops_sec></iotune><wwn>5000c50015ea71aa</wwn></disk>`),
 	"add videos":        add("/domain/devices", `<video><model type="virtio" heads="1" primary="yes"><resolution x="800" y="600"/></model></video><video><model type="virtio" heads="1" primary="no"/></video><video><model type="virtio" heads="1" primary="yes"><acceleration accel3d="no"/></model></video>`),
+	"add a smaller one": add("/domain/devices", `<video><model type="bochs"/><driver iommu="on"/></video>`),
 	"add inputs":        add("/domain/devices", `<input type="passthrough" bus="virtio"><source evdev="/dev/input/event1"/></input><input type="passthrough" bus="virtio"><source evdev="/dev/input/event2"/></input>`),
 	"add hostdevs":      add("/domain/devices", `<hostdev mode="subsystem" type="usb"><source><vendor id="0x1"/><product id="0x2"/></source></hostdev><hostdev mode="subsystem" type="usb"><source><vendor id="0x3"/><product id="0x4"/></source></hostdev>`),
 	"add shmem":         add("/domain/devices", `<shmem name="x"><model type="ivshmem-plain"/><size unit="M">4</size></shmem><hub type="usb"/>`),
