@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
@@ -205,14 +204,4 @@ func (c *patchCompiler) when(field, rule, text string, in scope) *expression {
 		c.errorf(field+".when", rule, err)
 	}
 	return e
-}
-
-// errSubstitution is given for text whose meaning is reserved.
-var errSubstitution = errors.New("$( is reserved for substitution, which is not supported yet: use an expression instead")
-
-func checkSubstitution(text string) error {
-	if strings.Contains(text, "$(") {
-		return errSubstitution
-	}
-	return nil
 }

@@ -87,6 +87,7 @@ func (c *patchCompiler) compileDomainRule(field string, r *bundle.DomainRule, na
 
 // checkFields refuses fields that the op does not take, and misses those that it needs.
 func (c *patchCompiler) checkFields(field string, r *bundle.DomainRule, op operation) {
+	given := op.value && (r.Value != nil || r.Expression != "") || op.xml && r.XML != ""
 	first := "value"
 	if !op.value {
 		first = "xml"
@@ -102,7 +103,7 @@ func (c *patchCompiler) checkFields(field string, r *bundle.DomainRule, op opera
 		{r.XML != "" && op.xml && op.value && (r.Value != nil || r.Expression != ""), "xml", "op %s takes either xml or a text, not both"},
 		{r.Expression != "" && r.Op == bundle.OpTest, "expression", "op %s takes no expression: use when, or a value"},
 		{r.XML != "" && !op.xml, "xml", "op %s takes no xml"},
-		{op.needs != "" && !(op.value && (r.Value != nil || r.Expression != "")) && !(op.xml && r.XML != ""), first, "op %s needs " + op.needs},
+		{op.needs != "" && !given, first, "op %s needs " + op.needs},
 		{r.Position != "" && !op.position, "position", "op %s takes no position"},
 		{r.Key != "" && !op.key, "key", "op %s takes no key"},
 		{r.Path == "", "path", "op %s needs a path"},
