@@ -135,8 +135,9 @@ func (a *adder) put(id identified) error {
 
 // settled says whether the twin needs no replacement, or, by an error, that it must not be
 // replaced: by an element for another device, or by one that lacks parts of it. On a
-// repeated call the first one decided that, and what is no device is completed in place,
-// since others may have put something in.
+// repeated call the first one decided that, and what is no device is completed in place if
+// it is what the first call left, since others may have put something in. It may also be as
+// before the first call: outside the devices KubeVirt starts its second pass again.
 func (a *adder) settled(id identified) (bool, error) {
 	if !a.spend(1 + effort(id.twin, id.element)) {
 		return false, a.err
@@ -149,8 +150,8 @@ func (a *adder) settled(id identified) (bool, error) {
 		return true, nil // an empty container asks for no more than its existence
 	}
 	if a.call.repeat {
-		if isDevices(a.parent) {
-			return false, nil
+		if isDevices(a.parent) || !a.keeps(id.twin, id.element) && a.missingBelow(id.twin, id.element) == "" {
+			return false, a.err
 		}
 		return true, a.complete(id.twin, id.element)
 	}

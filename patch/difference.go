@@ -21,7 +21,7 @@ func notSurviving(format string, args ...any) error {
 
 // explained adds what happened and what to do about it.
 func explained(place, what string) error {
-	return notSurviving("%s %s then. KubeVirt drops what its types have no field for and adds addresses, aliases and devices before it calls the hook again: "+
+	return notSurviving("%s %s then. KubeVirt drops what its types have no field for and adds addresses, aliases and devices, before it calls the hook again: "+
 		"select by what stays, and add with a key that stays", place, what)
 }
 

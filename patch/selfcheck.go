@@ -32,28 +32,29 @@ func (p *Program) checkSurvival(call *domainCall, result []byte, first *Report) 
 		return errNotIdempotent
 	}
 	marker := unusedMarker(result)
-	next, err := p.nextCall(call, marker)
+	inputs, err := schema.Next(call.doc.Element(), call.others, marker)
 	if err != nil {
 		return notSurviving("%w", err)
 	}
-	libvirts := libvirtsOf(next.doc, marker)
-	if _, err := p.applyDomain(next, first, nil); err != nil {
-		return notSurviving("%w", causeOf(err))
+	for _, input := range inputs {
+		if err := p.checkNext(call, input, marker, first); err != nil {
+			return err
+		}
 	}
-	return newPasses(call.doc, next.doc, marker, libvirts).result()
+	return nil
 }
 
-// nextCall gets what the next call would get.
-func (p *Program) nextCall(call *domainCall, marker string) (*domainCall, error) {
-	text, err := schema.Next(call.doc.Element(), call.others, marker)
+// checkNext applies the program to what the next call may get.
+func (p *Program) checkNext(call *domainCall, input []byte, marker string, first *Report) error {
+	doc, err := parseDomain(input)
 	if err != nil {
-		return nil, err
+		return notSurviving("%w", err)
 	}
-	doc, err := parseDomain(text)
-	if err != nil {
-		return nil, err
+	libvirts := libvirtsOf(doc, marker)
+	if _, err := p.applyDomain(p.newCall(&call.input, doc, true), first, nil); err != nil {
+		return notSurviving("%w", causeOf(err))
 	}
-	return p.newCall(&call.input, doc, true), nil
+	return newPasses(call.doc, doc, marker, libvirts).result()
 }
 
 // unusedMarker is a text that the document does not contain.

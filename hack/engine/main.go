@@ -79,7 +79,11 @@ func (r *request) next() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return schema.Next(doc.Element(), nil, "")
+	next, err := schema.Next(doc.Element(), nil, "")
+	if err != nil {
+		return nil, err
+	}
+	return next[0], nil
 }
 
 func load(folder string) (program *patch.Program, vmi []byte, err error) {

@@ -46,7 +46,7 @@ func (w *writer) libvirt(group []*xmlquery.Node) {
 	}
 }
 
-// sort puts devices in libvirt's order: those of one bus or type together, by their target or
+// sort finds out whether devices are in libvirt's order, or puts them in it: those of one bus or type together, by their target or
 // index (virDomainDiskInsert and virDomainControllerInsert in libvirt's domain_conf.c).
 func (w *writer) sort(c *Child, devices []*xmlquery.Node) {
 	if w.marker == "" || len(w.open) != 2 || w.open[1] != "devices" {
@@ -76,11 +76,16 @@ func (w *writer) sort(c *Child, devices []*xmlquery.Node) {
 			groups[group] = len(groups)
 		}
 	}
-	slices.SortStableFunc(devices, func(a, b *xmlquery.Node) int {
+	order := func(a, b *xmlquery.Node) int {
 		x, i := of(a)
 		y, j := of(b)
 		return cmp.Or(cmp.Compare(groups[x], groups[y]), cmp.Compare(i, j))
-	})
+	}
+	if w.sorting {
+		slices.SortStableFunc(devices, order)
+	} else if !slices.IsSortedFunc(devices, order) {
+		w.disordered = true
+	}
 }
 
 // diskNumber counts disks by their names: sda is 0, sdaa 26 (virDiskNameToIndex in libvirt's virutil.c).

@@ -25,11 +25,20 @@ import (
 //
 // Others are there again. Comments and the hidden placeholder interfaces are gone.
 //
+// There are two of them where libvirt would put devices in another order: the next call gets the
+// devices from libvirt or straight from the structs.
+//
 // It fails where KubeVirt would: on a text that should be a number and is none.
-func Next(domain *xmlquery.Node, others Others, marker string) ([]byte, error) {
+func Next(domain *xmlquery.Node, others Others, marker string) ([][]byte, error) {
 	w := &writer{others: others, marker: marker}
-	w.element(Domain(), &Child{Name: domain.Data}, "", []*xmlquery.Node{domain})
-	return w.out, w.err
+	root := &Child{Name: domain.Data}
+	w.element(Domain(), root, "", []*xmlquery.Node{domain})
+	if w.err != nil || !w.disordered {
+		return [][]byte{w.out}, w.err
+	}
+	sorted := &writer{others: others, marker: marker, sorting: true}
+	sorted.element(Domain(), root, "", []*xmlquery.Node{domain})
+	return [][]byte{w.out, sorted.out}, sorted.err
 }
 
 // writer writes the next call's domain.
@@ -40,6 +49,9 @@ type writer struct {
 	open   []string // the names of the open elements
 	given  int      // aliases given by libvirt
 	err    error    // the first one
+
+	disordered bool // libvirt would put devices in another order
+	sorting    bool // it does
 }
 
 // element writes a group of elements as the one that KubeVirt reads them into. Outer is the
