@@ -22,7 +22,8 @@ const testLong = `Run case folders: what goes in, the patch, and what must come 
 A folder with a patch.yaml is a case. Below any other folder the cases are searched,
 in the order of their names; hidden folders are left out. A case holds
 
-  patch.yaml       the DomainPatches, one or several documents
+  patch.yaml       the patches, one or several documents; also policies that limit
+                   them, and the Namespace whose labels these select
   vmi.yaml         the VMI or VM that they must bind to; without it they all apply
   domain.xml       the libvirt domain as KubeVirt makes it  } one of them
   cloud-init.json  KubeVirt's CloudInitData                  } or both
