@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
 )
 
 const samplesFolder = "../../config/samples"
@@ -44,35 +46,50 @@ func TestSamplesReadme(t *testing.T) {
 }
 
 // whoMayApply tells whose patch a sample can be: the admin's alone, a tenant's under the
-// default policy, or a tenant's under another policy.
+// default policy, or a tenant's under another policy. A patch of the cluster is judged as if it
+// were a tenant's, which the default policy must deny.
 func whoMayApply(t *testing.T, dir string) string {
 	t.Helper()
+	objects, _, err := Files{}.Objects([]string{filepath.Join(dir, casePatch), "../../patch/testdata/policies/default.yaml"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := "policy"
+	for _, p := range objects.ClusterPatches {
+		who = "admin"
+		objects.Patches = append(objects.Patches, v1alpha1.DomainPatch{ObjectMeta: p.ObjectMeta, Spec: p.Spec.DomainPatchSpec})
+	}
+	objects.ClusterPatches = nil
 	c, err := readCase(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(string(c[casePatch]), "kind: ClusterDomainPatch") {
-		return "admin"
-	}
 	if !c.has(caseDomain) {
 		return "tenant" // policies do not limit cloud-init rules
 	}
-	policy, err := os.ReadFile("../../patch/testdata/policies/default.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c[casePatch] = append(append(c[casePatch], "\n---\n"...), policy...)
-	program, _, _, err := c.compile(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _, err = program.Domain(context.Background(), c[caseDomain], false)
+	out, err := underPolicies(t, c, objects)
 	switch {
-	case err == nil:
+	case err == nil && string(out) == string(c[wantDomain]):
 		return "tenant"
-	case strings.Contains(err.Error(), "denied by DomainPatchPolicy default: "):
-		return "policy"
+	case err == nil || !strings.Contains(err.Error(), "denied by DomainPatchPolicy default: /domain/"):
+		t.Errorf("%s: neither denied nor the same as without policies: %v", dir, err)
 	}
-	t.Errorf("%s: %v", dir, err)
-	return ""
+	return who
+}
+
+func underPolicies(t *testing.T, c testCase, objects Objects) ([]byte, error) {
+	t.Helper()
+	var vmi *VMI
+	if data, given := c[caseVMI]; given {
+		var err error
+		if vmi, err = ParseVMI(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program, err := Compile(context.Background(), objects, vmi, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := program.Domain(context.Background(), c[caseDomain], false)
+	return out, err
 }
