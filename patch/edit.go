@@ -33,64 +33,64 @@ type authors struct {
 	wrote map[place]string // nil where nothing is to be remembered
 }
 
-func (c *domainCall) setAttribute(n *xmlquery.Node, i int, value string) (bool, error) {
+func (call *domainCall) setAttribute(n *xmlquery.Node, i int, value string) (bool, error) {
 	at := place{n, n.Attr[i].Name.Local}
-	changed, err := c.doc.SetAttribute(n, i, value)
+	changed, err := call.doc.SetAttribute(n, i, value)
 	if changed {
-		c.authors.overwrite(at)
+		call.authors.overwrite(at)
 	}
 	return changed, err
 }
 
-func (c *domainCall) addAttribute(n *xmlquery.Node, local, value string) error {
-	c.authors.write(place{n, local})
-	return c.doc.AddAttribute(n, local, value)
+func (call *domainCall) addAttribute(n *xmlquery.Node, local, value string) error {
+	call.authors.write(place{n, local})
+	return call.doc.AddAttribute(n, local, value)
 }
 
-func (c *domainCall) setText(n *xmlquery.Node, text string) (bool, error) {
+func (call *domainCall) setText(n *xmlquery.Node, text string) (bool, error) {
 	at := place{n, textPart}
 	if n.Type == xmlquery.TextNode {
 		at.node = n.Parent
 	}
 	empty := document.Text(at.node) == ""
-	changed, err := c.doc.SetText(n, text)
+	changed, err := call.doc.SetText(n, text)
 	if changed && empty {
-		c.authors.write(at)
+		call.authors.write(at)
 	} else if changed {
-		c.authors.overwrite(at)
+		call.authors.overwrite(at)
 	}
 	return changed, err
 }
 
-func (c *domainCall) insert(f *document.Fragment, element, ref *xmlquery.Node, at document.Place) (*xmlquery.Node, error) {
-	n, err := c.doc.Insert(f, element, ref, at)
+func (call *domainCall) insert(f *document.Fragment, element, ref *xmlquery.Node, at document.Place) (*xmlquery.Node, error) {
+	n, err := call.doc.Insert(f, element, ref, at)
 	if err == nil {
-		c.authors.write(place{n, wholePart})
+		call.authors.write(place{n, wholePart})
 	}
 	return n, err
 }
 
-func (c *domainCall) replace(old *xmlquery.Node, f *document.Fragment, element *xmlquery.Node, carryOver func(*xmlquery.Node) bool) (*xmlquery.Node, error) {
-	c.authors.overwriteAll(old)
-	n, err := c.doc.Replace(old, f, element, carryOver)
+func (call *domainCall) replace(old *xmlquery.Node, f *document.Fragment, element *xmlquery.Node, carryOver func(*xmlquery.Node) bool) (*xmlquery.Node, error) {
+	call.authors.overwriteAll(old)
+	n, err := call.doc.Replace(old, f, element, carryOver)
 	if err == nil {
-		c.authors.write(place{n, wholePart})
+		call.authors.write(place{n, wholePart})
 	}
 	return n, err
 }
 
-func (c *domainCall) remove(n selector.Node) error {
+func (call *domainCall) remove(n selector.Node) error {
 	if n.IsAttribute() {
-		c.authors.overwrite(place{n.Node, n.Node.Attr[n.Attr].Name.Local})
-		c.doc.RemoveAttribute(n.Node, n.Attr)
+		call.authors.overwrite(place{n.Node, n.Node.Attr[n.Attr].Name.Local})
+		call.doc.RemoveAttribute(n.Node, n.Attr)
 		return nil
 	}
 	if n.Node.Type == xmlquery.TextNode {
-		c.authors.overwrite(place{n.Node.Parent, textPart})
+		call.authors.overwrite(place{n.Node.Parent, textPart})
 	} else {
-		c.authors.overwriteAll(n.Node)
+		call.authors.overwriteAll(n.Node)
 	}
-	return c.doc.Remove(n.Node)
+	return call.doc.Remove(n.Node)
 }
 
 // write notes that the current patch wrote something where nothing was.
