@@ -4,10 +4,8 @@
 package patch
 
 import (
-	"encoding/binary"
 	"hash/maphash"
 	"slices"
-	"strings"
 
 	"github.com/antchfx/xmlquery"
 
@@ -124,18 +122,20 @@ func (r *reading) sum(e element) (hash uint64, empty bool) {
 	return r.hashOf(attributes, children, e.node.NamespaceURI, e.node.Data, text), count == 0 && text == ""
 }
 
+// hashOf combines texts and hashes, in their order.
 func (r *reading) hashOf(a, b uint64, texts ...string) uint64 {
-	var h maphash.Hash
-	h.SetSeed(r.seed)
+	h := stir(stir(a) + b)
 	for _, t := range texts {
-		h.WriteString(t)
-		h.WriteByte(0) // in no text of XML
+		h = stir(h + maphash.String(r.seed, t))
 	}
-	var numbers [16]byte
-	binary.LittleEndian.PutUint64(numbers[:], a)
-	binary.LittleEndian.PutUint64(numbers[8:], b)
-	h.Write(numbers[:])
-	return h.Sum64()
+	return h
+}
+
+// stir spreads every bit over all (the finalizer of SplitMix64).
+func stir(h uint64) uint64 {
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
 }
 
 func (r *reading) eachAttribute(e element, do func(namespace, name, value string)) {
@@ -188,24 +188,15 @@ func (r *reading) isLost(n *xmlquery.Node) bool {
 
 // text is the element's own text as KubeVirt writes it.
 func (r *reading) text(e element) string {
-	var b strings.Builder
-	hasElements := false
-	for n := e.node.FirstChild; n != nil; n = n.NextSibling {
-		switch n.Type {
-		case xmlquery.TextNode:
-			b.WriteString(n.Data)
-		case xmlquery.ElementNode:
-			hasElements = true
-		}
-	}
 	if e.kept == nil {
-		if text := b.String(); !hasElements || strings.TrimSpace(text) != "" {
-			return text
-		}
+		return ownText(e.node)
+	}
+	kind := e.kept.Text()
+	if kind == schema.None {
 		return ""
 	}
-	text, _ := e.kept.Text().Written(b.String())
-	if e.kept.Text() == schema.None || text == e.kept.Text().Zero() {
+	text, _ := kind.Written(ownText(e.node))
+	if text == kind.Zero() {
 		return ""
 	}
 	return text

@@ -88,6 +88,9 @@ func (x extent) isFilled(e *xmlquery.Node) bool {
 // ownText is the text of an element itself, without what its children hold; white space
 // beside children does not count.
 func ownText(n *xmlquery.Node) string {
+	if c := n.FirstChild; c != nil && c.NextSibling == nil && c.Type == xmlquery.TextNode {
+		return c.Data
+	}
 	var b strings.Builder
 	elements := false
 	for c := n.FirstChild; c != nil; c = c.NextSibling {

@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
 	"github.com/domainpatch/domainpatch/patch/schema"
@@ -32,7 +34,7 @@ func (p *Program) checkSurvival(call *domainCall, result []byte, first *Report) 
 		return errNotIdempotent
 	}
 	marker := unusedMarker(result)
-	inputs, err := schema.Next(call.doc.Element(), call.others, marker)
+	inputs, err := schema.Next(call.doc.Element(), call.others, marker, p.mindsOrder())
 	if err != nil {
 		return notSurviving("%w", err)
 	}
@@ -42,6 +44,22 @@ func (p *Program) checkSurvival(call *domainCall, result []byte, first *Report) 
 		}
 	}
 	return nil
+}
+
+// ordering is what a path has that selects by position or looks at the first of several nodes:
+// a number in brackets, a function, a sibling.
+var ordering = regexp.MustCompile(`\[\s*[0-9]|\(|sibling::`)
+
+// mindsOrder says whether a rule may do something else where elements come in another order.
+func (p *Program) mindsOrder() bool {
+	for i := range p.patches {
+		for _, r := range p.patches[i].domain {
+			if ordering.MatchString(r.Path) || strings.Contains(r.Expression+r.When, "xpath") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // checkNext applies the program to what the next call may get.
@@ -59,7 +77,7 @@ func (p *Program) checkNext(call *domainCall, input []byte, marker string, first
 
 // unusedMarker is a text that the document does not contain.
 func unusedMarker(document []byte) string {
-	marker := "domainpatch-check"
+	marker := "dp-check"
 	for bytes.Contains(document, []byte(marker)) {
 		marker += "-"
 	}

@@ -79,7 +79,7 @@ func (r *request) next() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := schema.Next(doc.Element(), nil, "")
+	next, err := schema.Next(doc.Element(), nil, "", false)
 	if err != nil {
 		return nil, err
 	}

@@ -107,10 +107,10 @@ func diskNumber(name string) int {
 // give writes the alias and the address that a device lacks.
 func (w *writer) give(hasAlias, hasAddress bool, suffix string) {
 	if !hasAlias {
-		w.out = fmt.Appendf(w.out, `<alias name="%s%s"></alias>`, w.marker, suffix)
+		w.out = append(append(append(append(w.out, `<alias name="`...), w.marker...), suffix...), `"/>`...)
 	}
 	if !hasAddress {
-		w.out = fmt.Appendf(w.out, `<address type="pci" domain="0x0000" bus="0x41" slot="0x00" function="0x0" device="%s"></address>`, w.marker)
+		w.out = append(append(append(w.out, `<address type="pci" device="`...), w.marker...), `"/>`...)
 	}
 }
 
@@ -172,4 +172,17 @@ func attribute(n *xmlquery.Node, name string) string {
 
 func isElement(n *xmlquery.Node, name string) bool {
 	return n.Type == xmlquery.ElementNode && n.Data == name && n.NamespaceURI == ""
+}
+
+// named lists the children of that name of a group of elements.
+func named(group []*xmlquery.Node, namespace, name string) []*xmlquery.Node {
+	var all []*xmlquery.Node
+	for _, n := range group {
+		for o := n.FirstChild; o != nil; o = o.NextSibling {
+			if o.Type == xmlquery.ElementNode && o.Data == name && o.NamespaceURI == namespace {
+				all = append(all, o)
+			}
+		}
+	}
+	return all
 }

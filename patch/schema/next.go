@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/xml"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/antchfx/xmlquery"
@@ -25,15 +24,15 @@ import (
 //
 // Others are there again. Comments and the hidden placeholder interfaces are gone.
 //
-// There are two of them where libvirt would put devices in another order: the next call gets the
-// devices from libvirt or straight from the structs.
+// With orders there is a second one where libvirt would put devices in another order: the
+// next call gets the devices from libvirt or straight from the structs.
 //
 // It fails where KubeVirt would: on a text that should be a number and is none.
-func Next(domain *xmlquery.Node, others Others, marker string) ([][]byte, error) {
-	w := &writer{others: others, marker: marker}
+func Next(domain *xmlquery.Node, others Others, marker string, orders bool) ([][]byte, error) {
+	w := &writer{others: others, marker: marker, out: make([]byte, 0, 16<<10)}
 	root := &Child{Name: domain.Data}
 	w.element(Domain(), root, "", []*xmlquery.Node{domain})
-	if w.err != nil || !w.disordered {
+	if w.err != nil || !orders || !w.disordered {
 		return [][]byte{w.out}, w.err
 	}
 	sorted := &writer{others: others, marker: marker, sorting: true}
@@ -46,9 +45,11 @@ type writer struct {
 	others Others
 	marker string
 	out    []byte
-	open   []string // the names of the open elements
-	given  int      // aliases given by libvirt
-	err    error    // the first one
+	open   []string         // the names of the open elements
+	known  []known          // the children of the open elements
+	nodes  []*xmlquery.Node // and what is being written of them
+	given  int              // aliases given by libvirt
+	err    error            // the first one
 
 	disordered bool // libvirt would put devices in another order
 	sorting    bool // it does
@@ -124,9 +125,12 @@ func ownText(n *xmlquery.Node) string {
 }
 
 func (w *writer) children(e *Element, namespace string, group []*xmlquery.Node) {
+	begin := len(w.known)
+	w.know(e, group)
+	end := len(w.known)
 	for i := range e.children {
 		c := &e.children[i]
-		nodes := slices.DeleteFunc(named(group, c.Namespace, c.Name), func(n *xmlquery.Node) bool { return w.others[n].surplus })
+		nodes := w.knownAs(i, begin, end)
 		switch {
 		case len(nodes) == 0:
 			if c.Presence == Always {
@@ -140,10 +144,43 @@ func (w *writer) children(e *Element, namespace string, group []*xmlquery.Node) 
 		default:
 			w.child(c, namespace, nodes)
 		}
+		w.nodes = w.nodes[:len(w.nodes)-len(nodes)]
 	}
+	w.known = w.known[:begin]
 	for _, n := range group {
 		w.out = append(w.out, w.others[n].children...)
 	}
+}
+
+// known is an element with its index among the children that KubeVirt knows at its place.
+type known struct {
+	node  *xmlquery.Node
+	index int
+}
+
+// know lists the children of a group that KubeVirt knows.
+func (w *writer) know(e *Element, group []*xmlquery.Node) {
+	for _, n := range group {
+		for o := n.FirstChild; o != nil; o = o.NextSibling {
+			if o.Type != xmlquery.ElementNode || w.others[o].surplus {
+				continue
+			}
+			if i := e.index(o.NamespaceURI, o.Data); i >= 0 {
+				w.known = append(w.known, known{o, i})
+			}
+		}
+	}
+}
+
+// knownAs lists those of them that are one child of KubeVirt's.
+func (w *writer) knownAs(index, begin, end int) []*xmlquery.Node {
+	first := len(w.nodes)
+	for _, k := range w.known[begin:end] {
+		if k.index == index {
+			w.nodes = append(w.nodes, k.node)
+		}
+	}
+	return w.nodes[first:]
 }
 
 // child writes a group of elements, unless KubeVirt leaves it out for its empty text.
@@ -156,19 +193,6 @@ func (w *writer) child(c *Child, namespace string, group []*xmlquery.Node) {
 		}
 	}
 	w.element(e, c, namespace, group)
-}
-
-// named lists the children of that name of a group of elements.
-func named(group []*xmlquery.Node, namespace, name string) []*xmlquery.Node {
-	var all []*xmlquery.Node
-	for _, n := range group {
-		for o := n.FirstChild; o != nil; o = o.NextSibling {
-			if o.Type == xmlquery.ElementNode && o.Data == name && o.NamespaceURI == namespace {
-				all = append(all, o)
-			}
-		}
-	}
-	return all
 }
 
 // written is what KubeVirt makes of a value. One that it cannot read is an error.

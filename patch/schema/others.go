@@ -4,8 +4,6 @@
 package schema
 
 import (
-	"slices"
-
 	"github.com/antchfx/xmlquery"
 
 	"github.com/domainpatch/domainpatch/patch/document"
@@ -40,17 +38,16 @@ func (o Others) find(e *Element, n *xmlquery.Node) {
 			attributes.attribute(qualified(a.Name.Space, a.Name.Local), a.Value)
 		}
 	}
-	var seen []*Child
+	var seen uint64 // a bit for each of the few children of KubeVirt's types
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		if c.Type != xmlquery.ElementNode {
 			continue
 		}
-		kept := e.child(c.NamespaceURI, c.Data)
-		isFirst := kept != nil && (kept.Repeats || !slices.Contains(seen, kept))
+		i := e.index(c.NamespaceURI, c.Data)
 		switch {
-		case isFirst:
-			seen = append(seen, kept)
-			o.find(kept.Element(), c)
+		case i >= 0 && (e.children[i].Repeats || seen&(1<<i) == 0):
+			seen |= 1 << i
+			o.find(e.children[i].Element(), c)
 		case isKubeVirtsLoss(c):
 		default:
 			o[c] = foreign{surplus: true}

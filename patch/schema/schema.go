@@ -150,15 +150,22 @@ func (e *Element) Children() []Child {
 }
 
 func (e *Element) child(namespace, name string) *Child {
+	if i := e.index(namespace, name); i >= 0 {
+		return &e.children[i]
+	}
+	return nil
+}
+
+func (e *Element) index(namespace, name string) int {
 	if e == nil {
-		return nil
+		return -1
 	}
 	for i := range e.children {
 		if c := &e.children[i]; c.Name == name && c.Namespace == namespace {
-			return c
+			return i
 		}
 	}
-	return nil
+	return -1
 }
 
 // Written is what KubeVirt writes for a text that it has read, which may be "" for an empty

@@ -238,6 +238,9 @@ func (t *table) source(version string) ([]byte, error) {
 	fmt.Fprintf(&b, "// Version is the version of KubeVirt that the table comes from.\nconst Version = %q\n\n", version)
 	b.WriteString("// elements are KubeVirt's types, the root element first.\nvar elements = [...]Element{\n")
 	for i := range t.rows {
+		if n := len(t.rows[i].children); n > 64 {
+			return nil, fmt.Errorf("%s has %d children: Others.find cannot tell them by bits", t.rows[i].title, n)
+		}
 		t.rows[i].write(&b, i)
 	}
 	b.WriteString("}\n")
