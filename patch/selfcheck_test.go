@@ -126,6 +126,7 @@ func TestDoesNotSurvive(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			src := strings.Replace(realDomain(t), "</domain>", "<qemu:commandline><qemu:arg value='-fw_cfg'/></qemu:commandline></domain>", 1)
+			src = strings.Replace(src, "</devices>", "<shmem name='anotherSidecars'><size>4</size></shmem></devices>", 1)
 			src = strings.Replace(src, `<disk `, `<disk type="file"><target dev="sdx" bus="sata"/></disk><disk type="file"><target dev="vdx" bus="virtio"/></disk><disk type="file"><target dev="sdw" bus="sata"/></disk><disk `, 1)
 			out, report, err := compile(t, rules(tc.rules...)).Domain(context.Background(), []byte(src), nil, nil)
 			if err == nil || !strings.Contains(err.Error(), tc.want) || out != nil {

@@ -42,7 +42,7 @@ func (w *writer) libvirt(group []*xmlquery.Node) {
 		w.ownDevices(group)
 	case len(w.open) == 3 && w.open[2] != "emulator":
 		w.given++
-		w.give(len(named(group, "", "alias")) > 0, len(named(group, "", "address")) > 0, "-"+strconv.Itoa(w.given))
+		w.give(len(named(group, "alias")) > 0, len(named(group, "address")) > 0, "-"+strconv.Itoa(w.given))
 	}
 }
 
@@ -56,7 +56,7 @@ func (w *writer) sort(c *Child, devices []*xmlquery.Node) {
 	switch c.Name {
 	case "disk":
 		of = func(n *xmlquery.Node) (string, int) {
-			for _, target := range named([]*xmlquery.Node{n}, "", "target") {
+			for _, target := range named([]*xmlquery.Node{n}, "target") {
 				return attribute(target, "bus"), diskNumber(attribute(target, "dev"))
 			}
 			return "", 0
@@ -132,7 +132,7 @@ func (w *writer) ownDevices(devices []*xmlquery.Node) {
 			all = append(all, `controller type="usb" index="0" model="qemu-xhci"`)
 		}
 	}
-	if len(named(devices, "", "memballoon")) == 0 {
+	if len(named(devices, "memballoon")) == 0 {
 		all = append(all, `memballoon model="virtio"`)
 	}
 	for i, device := range all {
@@ -144,7 +144,7 @@ func (w *writer) ownDevices(devices []*xmlquery.Node) {
 }
 
 func machineOf(domain *xmlquery.Node) (arch, machine string) {
-	for _, kind := range named(named([]*xmlquery.Node{domain}, "", "os"), "", "type") {
+	for _, kind := range named(named([]*xmlquery.Node{domain}, "os"), "type") {
 		return attribute(kind, "arch"), attribute(kind, "machine")
 	}
 	return "", ""
@@ -153,7 +153,7 @@ func machineOf(domain *xmlquery.Node) (arch, machine string) {
 // freePCIIndex is one above that of the last PCI controller.
 func freePCIIndex(devices []*xmlquery.Node) int {
 	last := 0
-	for _, c := range named(devices, "", "controller") {
+	for _, c := range named(devices, "controller") {
 		if index, err := strconv.Atoi(attribute(c, "index")); err == nil && attribute(c, "type") == "pci" {
 			last = max(last, index)
 		}
@@ -162,7 +162,7 @@ func freePCIIndex(devices []*xmlquery.Node) int {
 }
 
 func hasUSBController(devices []*xmlquery.Node) bool {
-	return slices.ContainsFunc(named(devices, "", "controller"), func(c *xmlquery.Node) bool { return attribute(c, "type") == "usb" })
+	return slices.ContainsFunc(named(devices, "controller"), func(c *xmlquery.Node) bool { return attribute(c, "type") == "usb" })
 }
 
 func attribute(n *xmlquery.Node, name string) string {
@@ -175,11 +175,11 @@ func isElement(n *xmlquery.Node, name string) bool {
 }
 
 // named lists the children of that name of a group of elements.
-func named(group []*xmlquery.Node, namespace, name string) []*xmlquery.Node {
+func named(group []*xmlquery.Node, name string) []*xmlquery.Node {
 	var all []*xmlquery.Node
 	for _, n := range group {
 		for o := n.FirstChild; o != nil; o = o.NextSibling {
-			if o.Type == xmlquery.ElementNode && o.Data == name && o.NamespaceURI == namespace {
+			if isElement(o, name) {
 				all = append(all, o)
 			}
 		}
