@@ -19,14 +19,25 @@ import (
 type extent struct {
 	lossy bool
 	kept  *schema.Element
-	aside bool // without the address and the alias, which libvirt gives
+	aside bool // without the address and the alias
 }
+
+// whole is all of an element.
+func whole(_, _ *xmlquery.Node) extent { return extent{} }
 
 // keptOf is what KubeVirt keeps of an element below a parent. Where that is nothing, all of
 // the element counts: either it stands there whole, or it is gone.
 func keptOf(parent, e *xmlquery.Node) extent {
 	kept := schema.Of(parent).Child(e.NamespaceURI, e.Data)
-	return extent{lossy: kept != nil, kept: kept, aside: kept != nil}
+	return extent{lossy: kept != nil, kept: kept}
+}
+
+// keptAside is keptOf without the address and the alias, which libvirt may write in a way
+// of its own.
+func keptAside(parent, e *xmlquery.Node) extent {
+	x := keptOf(parent, e)
+	x.aside = x.lossy
+	return x
 }
 
 // attribute gives what of an attribute's value counts; ok is false for nothing.
@@ -183,20 +194,23 @@ func (s *search) containsChildren(n, e *xmlquery.Node, x extent) bool {
 }
 
 // find pairs elements of a fragment with elements of the document: those that are there in
-// full first, then, on a repeated call, those of which what KubeVirt keeps is there. Of
-// several such the smallest is taken: what holds more is somebody else's.
+// full first, then, on a repeated call, those of which what KubeVirt keeps is there, with
+// the same address at first. Of several such the smallest is taken: what holds more is
+// somebody else's.
 func (s *search) find(parent *xmlquery.Node, wanted, there []*xmlquery.Node, repeat bool) *matching {
 	if repeat && len(wanted) > 0 {
 		there = bySize(there)
 	}
-	m := newMatching(len(wanted), there)
-	full := func(i int, n *xmlquery.Node) bool { return s.contains(n, wanted[i], extent{}) }
-	if m.extend(full) || !repeat {
-		return m
+	tiers := []func(parent, e *xmlquery.Node) extent{whole}
+	if repeat {
+		tiers = append(tiers, keptOf, keptAside)
 	}
-	m.extend(func(i int, n *xmlquery.Node) bool {
-		return full(i, n) || s.contains(n, wanted[i], keptOf(parent, wanted[i]))
-	})
+	m := newMatching(len(wanted), there)
+	for _, tier := range tiers {
+		if m.extend(func(i int, n *xmlquery.Node) bool { return s.contains(n, wanted[i], tier(parent, wanted[i])) }) {
+			break
+		}
+	}
 	return m
 }
 
@@ -254,9 +268,9 @@ func (s *search) equal(n, e *xmlquery.Node) bool {
 	return s.spend(1+effort(n, e)) && document.Equal(n, e, func(c *xmlquery.Node) bool { return carriesOver(c) && !hasChild(e, "", c.Data) })
 }
 
-// keeps says whether n has what KubeVirt keeps of e.
+// keeps says whether n has what KubeVirt keeps of e, address and alias aside.
 func (s *search) keeps(n, e *xmlquery.Node) bool {
-	return s.contains(n, e, keptOf(n.Parent, e))
+	return s.contains(n, e, keptAside(n.Parent, e))
 }
 
 // standing finds the run among the siblings, one right behind the other: the index of its

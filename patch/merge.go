@@ -6,7 +6,6 @@ package patch
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/antchfx/xmlquery"
@@ -34,7 +33,7 @@ func applyMerge(r *domainRule, call *domainCall) (effect, error) {
 		}
 		m := newMerger(call, fragment)
 		m.own = r.key
-		if err := m.merge(n.Node, e, document.Elements(e)); err != nil {
+		if err := m.merge(n.Node, e); err != nil {
 			return done, err
 		}
 		if m.changed {
@@ -65,12 +64,10 @@ func newMerger(call *domainCall, f *document.Fragment) *merger {
 	return &merger{search: &search{budget: call.budget}, call: call, fragment: f}
 }
 
-// complete adds to an element what of e it lacks. Its address and alias stay.
+// complete makes an element hold all of e. An address and an alias stay that e has not.
 func (m *merger) complete(n, e *xmlquery.Node) error {
 	nested := merger{search: m.search, call: m.call, fragment: m.fragment, completes: true}
-	err := nested.merge(n, e, slices.DeleteFunc(document.Elements(e), func(c *xmlquery.Node) bool {
-		return carriesOver(c) && hasChild(n, "", c.Data)
-	}))
+	err := nested.merge(n, e)
 	m.changed = m.changed || nested.changed
 	m.unexpected = append(m.unexpected, nested.unexpected...)
 	return err
@@ -86,14 +83,15 @@ func (m *merger) completeAll(nodes, elements []*xmlquery.Node) error {
 	return nil
 }
 
-// merge makes n hold the attributes and the text of e, and those of its children that are given.
-func (m *merger) merge(n, e *xmlquery.Node, children []*xmlquery.Node) error {
+// merge makes n hold the attributes, the text and the children of e.
+func (m *merger) merge(n, e *xmlquery.Node) error {
 	if !m.spend(1 + effort(n, e)) {
 		return m.err
 	}
 	if err := m.mergeAttributes(n, e); err != nil {
 		return err
 	}
+	children := document.Elements(e)
 	if err := m.mergeText(n, e); err != nil || len(children) == 0 {
 		return err
 	}
@@ -103,7 +101,7 @@ func (m *merger) merge(n, e *xmlquery.Node, children []*xmlquery.Node) error {
 	}
 	for _, id := range all {
 		if id.twin != nil {
-			err = m.merge(id.twin, id.element, document.Elements(id.element))
+			err = m.merge(id.twin, id.element)
 		} else {
 			err = m.insertChild(n, id)
 		}
@@ -208,10 +206,10 @@ func (m *merger) pairKeyless(n *xmlquery.Node, all []identified, there *siblings
 	return m.findKeyless(n, all, there, m.call.repeat)
 }
 
-// insertChild adds a child that has no counterpart. Devices are never invented.
+// insertChild adds a child that has no counterpart. Op merge invents no device.
 func (m *merger) insertChild(n *xmlquery.Node, id identified) error {
 	err := mayRepeat(n, id.element.NamespaceURI, id.element.Data)
-	if isDevices(n) {
+	if isDevices(n) && !m.completes {
 		err = id.errNoDevice()
 	}
 	if err != nil && m.call.repeat { // nobody waits for the message: the rest can still be merged

@@ -84,6 +84,10 @@ func TestAddReplaceMerge(t *testing.T) {
 			rule: positioned(add("/domain/devices/video", `<input type="mouse"/>`), bundle.PositionAfter),
 			doc:  devices(vga + vga), want: devices(vga + `<input type="mouse"/>` + vga),
 		},
+		"add, behind its twin": {
+			rule: positioned(add("/domain/devices/disk", `<disk type="block"><target dev="vda"/></disk><input/>`), bundle.PositionAfter),
+			doc:  devices(`<disk><target dev="vda"/></disk>` + cirrus), want: devices(`<disk type="block"><target dev="vda"/></disk><input/>` + cirrus),
+		},
 		"add, two need two": {
 			rule: add("/domain/devices", cirrus+cirrus), doc: devices(cirrus), want: devices(cirrus + cirrus),
 		},
@@ -303,6 +307,7 @@ var property = map[string]bundle.DomainRule{
 	"replace disk":      replace("/domain/devices/disk[1]", `<disk type="vhostuser" device="disk"><source type="unix" path="/x"><reconnect enabled="yes"/></source><target dev="vda" bus="virtio"/></disk>`),
 	"replace by videos": replace("/domain/devices/video", `<video><model type="virtio" heads="1" primary="yes"/></video><video><model type="virtio" heads="1" primary="no"><resolution x="1" y="2"/></model></video>`),
 	"replace by others": replace("/domain/devices/memballoon", `<memballoon model="none"/><shmem name="q"/>`),
+	"replace pages":     replace("/domain/memoryBacking/hugepages/page", `<page size="2" unit="M" x="1"/><page size="1" unit="G" nodeset="1"/>`),
 	"replace os":        replace("/domain/os/type", `<type arch="x86_64" machine="x">hvm</type>`),
 	"replace text":      {Op: bundle.OpReplace, Path: "/domain/vcpu/@placement", Value: ptr("auto")},
 	"merge domain":      merge("", `<domain><cpu mode="custom" check="full"><model fallback="allow">x</model><cache mode="passthrough"/><feature name="zz" policy="require"/></cpu><clock offset="localtime"><timer name="rtc" tickpolicy="catchup"><catchup slew="1"/></timer></clock><features><kvm><hidden state="on"/><poll-control state="on"/></kvm></features><memoryBacking><source type="memfd"/><locked/></memoryBacking></domain>`),
@@ -518,6 +523,82 @@ func TestLargeFragments(t *testing.T) {
 			_, _, err := p.Domain(context.Background(), []byte(tc.doc), []byte(vmi), nil)
 			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 				t.Errorf("got %.300v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
+// TestRepeatedCalls gives the second call a document that the first did not leave.
+func TestRepeatedCalls(t *testing.T) {
+	const tablet = `<input type="tablet" bus="usb">`
+	for name, tc := range map[string]struct {
+		reason          string
+		rule            bundle.DomainRule
+		doc, next, want string
+		told            string // in the report
+	}{
+		"address of its own": {
+			reason: "libvirt may write it in another way",
+			rule:   add("/domain/devices", tablet+`<address type="usb" bus="0" port="1"/></input>`),
+			doc:    devices(""), next: devices(tablet + `<address type="usb" bus="00"/></input>`), want: devices(tablet + `<address type="usb" bus="0" port="1"/></input>`),
+		},
+		"two addresses of their own": {
+			reason: "they tell alike devices apart, as long as nobody rewrites them",
+			rule:   add("/domain/devices", tablet+`<address type="usb" bus="0" port="1"/></input>`+tablet+`<address type="usb" bus="1" port="2"/></input>`),
+			doc:    devices(""), next: devices(tablet + `<address type="usb" bus="1"/></input>` + tablet + `<address type="usb" bus="0"/></input>`),
+			want: devices(tablet + `<address type="usb" bus="1" port="2"/></input>` + tablet + `<address type="usb" bus="0" port="1"/></input>`),
+		},
+		"an empty attribute": {
+			reason: "KubeVirt does not write it",
+			rule:   add("/domain/devices", `<hostdev mode="subsystem" type="mdev" display=""/>`),
+			doc:    devices(""), next: devices(`<hostdev type="mdev" mode="subsystem"><source/></hostdev>`), want: devices(`<hostdev type="mdev" mode="subsystem" display=""><source/></hostdev>`),
+		},
+		"a number": {
+			reason: "KubeVirt writes it in its own way",
+			rule:   add("/domain/devices", `<video><model type="vga" heads="01"/></video>`),
+			doc:    devices(""), next: devices(`<video><model type="vga" heads="1"/></video>`), want: devices(`<video><model type="vga" heads="01"/></video>`),
+		},
+		"an empty element": {
+			rule: replace("//disk", `<disk><serial/><target dev="a"/></disk>`),
+			doc:  devices("<disk/>"), next: devices(`<disk><target dev="a"/><alias name="x"/></disk>`), want: devices(`<disk><target dev="a"/><alias name="x"/><serial/></disk>`),
+		},
+		"a container": {
+			reason: "others may have put something in",
+			rule:   add("/domain", "<memoryBacking><locked/></memoryBacking>"),
+			doc:    devices(""), next: devices("", `<memoryBacking><source type="memfd"/></memoryBacking>`), want: devices("", `<memoryBacking><source type="memfd"/><locked/></memoryBacking>`),
+		},
+		"a container of devices": {
+			rule: add("/domain", `<devices><shmem name="a"/></devices>`),
+			doc:  "<domain/>", next: devices("<input/>"), want: devices(`<input/><shmem name="a"/>`),
+		},
+		"a container with another": {
+			rule: add("/domain", `<devices><memory model="dimm"><alias name="ua-m"/></memory></devices>`),
+			doc:  "<domain/>", next: devices(`<memory model="dimm"><alias name="ua-o"/></memory>`), want: devices(`<memory model="dimm"><alias name="ua-o"/></memory>`),
+			told: "a <memory> is there already, and KubeVirt reads several below <devices> as one",
+		},
+		"a MAC address": {
+			reason: "libvirt made it up",
+			rule:   add("/domain/devices", `<interface type="user"><alias name="ua-n"/><driver x="1"/></interface>`),
+			doc:    devices(""), next: devices(`<interface type="user"><mac address="02:00:00:00:00:01"/><alias name="ua-n"/></interface>`),
+			want: devices(`<interface type="user"><alias name="ua-n"/><driver x="1"/><mac address="02:00:00:00:00:01"/></interface>`),
+		},
+		"merge among libvirt's": {
+			rule: merge("", `<domain><devices><input type="tablet"><driver iommu="on"/></input></devices></domain>`),
+			doc:  devices(tablet + "</input>"), next: devices(`<input type="mouse" bus="ps2"/>` + tablet + "</input>"), want: devices(`<input type="mouse" bus="ps2"/>` + tablet + `<driver iommu="on"/></input>`),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := compile(t, rules(tc.rule))
+			_, report, err := p.Domain(context.Background(), []byte(tc.doc), []byte(vmi), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, second, err := p.Domain(context.Background(), []byte(tc.next), []byte(vmi), report)
+			if err != nil || string(out) != tc.want {
+				t.Errorf("%s: %v (-want +got):\n%s", tc.reason, err, cmp.Diff(tc.want, string(out)))
+			}
+			if told := second.Patches[0].Rules[0].Reason; !strings.Contains(told, tc.told) || tc.told == "" && strings.HasPrefix(told, "on this") {
+				t.Errorf("the report tells %q, want %q", told, tc.told)
 			}
 		})
 	}
