@@ -243,6 +243,15 @@ func TestAddReplaceMergeFails(t *testing.T) {
 	}
 }
 
+// TestReplaceCounts: an element that went with another one was not replaced.
+func TestReplaceCounts(t *testing.T) {
+	p := compile(t, rules(replace("//cpu|//cpu/model", `<cpu mode="x"/>`)))
+	_, report, err := p.Domain(context.Background(), []byte("<domain><cpu><model>y</model></cpu></domain>"), []byte(vmi), nil)
+	if err != nil || report.Patches[0].Rules[0].Matched != 2 || report.Patches[0].Rules[0].Changed != 1 {
+		t.Errorf("%v, %+v", err, report)
+	}
+}
+
 // TestTemplates: values of variables are put in after the fragment was parsed.
 func TestTemplates(t *testing.T) {
 	b := func(rule bundle.DomainRule, value string) *bundle.Bundle {
@@ -596,6 +605,9 @@ func TestRepeatedCalls(t *testing.T) {
 			out, second, err := p.Domain(context.Background(), []byte(tc.next), []byte(vmi), report)
 			if err != nil || string(out) != tc.want {
 				t.Errorf("%s: %v (-want +got):\n%s", tc.reason, err, cmp.Diff(tc.want, string(out)))
+			}
+			if changed := second.Changed() > 0; changed != (tc.want != tc.next) {
+				t.Errorf("the report counts %d changes", second.Changed())
 			}
 			if told := second.Patches[0].Rules[0].Reason; !strings.Contains(told, tc.told) || tc.told == "" && strings.HasPrefix(told, "on this") {
 				t.Errorf("the report tells %q, want %q", told, tc.told)
