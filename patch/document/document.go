@@ -39,12 +39,13 @@ func (r *record) endTag() string   { return r.source[r.end:] }
 // isEmptyTag says whether the element is written as <name/>.
 func (r *record) isEmptyTag() bool { return int(r.inner) == len(r.source) }
 
+// plain is the LineNumber of a text that is its own source.
 const plain = -1
 
-// How many nodes and attributes are allocated at once: few enough to waste little, and to
-// fill a size class of the runtime.
+// How many nodes and attributes are allocated at once: few, to waste little, and so many that
+// they fill a size class of the runtime (3072 and 4096 bytes).
 const (
-	nodeSlabSize = 30
+	nodeSlabSize = 21
 	attrSlabSize = 63
 )
 
