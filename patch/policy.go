@@ -135,7 +135,7 @@ func (p *policies) selects(call *domainCall) (leftOut, error) {
 		if err := context.Cause(call.ctx); err != nil {
 			return nil, err
 		}
-		nodes, err := a.path.Select(call.doc, &selector.Budget{})
+		nodes, err := a.path.Select(call.doc, &selector.Budget{Context: call.ctx})
 		if err != nil {
 			return nil, fmt.Errorf("denied: %s does not tell what it allows: %s: %s: %w", a.policy, a.field, a.path, err)
 		}

@@ -141,7 +141,7 @@ var forbidden = map[string][]attempt{
 		one("the type", "/domain/devices/disk[1]/@type", set("//disk[target/@dev='vda']/@type", "block")),
 		one("the device", "/domain/devices/disk[1]/@device", set("//disk[target/@dev='vda']/@device", "lun")),
 		one("a disk less", "/domain/devices/disk[1]", remove("//disk[target/@dev='vda']")),
-		one("all disks less", "/domain/devices/disk[1]/@model", remove("//target[@bus='virtio']/..")),
+		one("all disks less", "/domain/devices/disk[1]", remove("//target[@bus='virtio']/..")),
 	},
 	"disk driver": {
 		one("the type", "/domain/devices/disk[1]/driver/@type", set("//disk[not(@none)]/driver/@type", "vmdk")),

@@ -34,7 +34,7 @@ type remnantAttribute struct{ name, value string }
 // difference is the first place where two remnants differ.
 type difference struct {
 	place  string // an XPath
-	change string // added, removed or changed
+	change string // added, removed, moved or changed
 }
 
 // leftOut are the nodes that do not count: elements with all that is in them, attributes, texts.
@@ -188,13 +188,27 @@ func contentDifference(before, after []*remnant) *difference {
 			before, after = before[:len(before)-1], after[:len(after)-1]
 		}
 	}
-	switch {
-	case len(after) == 0:
+	if len(after) == 0 {
 		return before[0].place(&difference{change: "removed"})
-	case len(before) == 0 || inside == nil:
+	}
+	if len(before) == 0 {
 		return after[0].place(&difference{change: "added"})
 	}
-	return after[0].place(inside)
+	went, came := !before[0].isAmong(after), !after[0].isAmong(before)
+	switch {
+	case inside != nil && (went == came || len(before) == len(after)):
+		return after[0].place(inside)
+	case came:
+		return after[0].place(&difference{change: "added"})
+	case went:
+		return before[0].place(&difference{change: "removed"})
+	}
+	return after[0].place(&difference{change: "moved"})
+}
+
+// isAmong says whether one of several nodes resembles this one.
+func (r *remnant) isAmong(others []*remnant) bool {
+	return slices.ContainsFunc(others, r.resembles)
 }
 
 // resembles compares names and attributes alone, for the message: comparing all would take

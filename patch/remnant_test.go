@@ -42,7 +42,7 @@ func TestDifference(t *testing.T) {
 		"AddedBetween":   {"the message names the one that is new", "<a x='1'/><a x='2'/>", "<a x='1'/><a x='0'/><a x='2'/>", nil, "/domain/a[2] added"},
 		"Removed":        {"elements count", "<a/><b/><a x='1'/>", "<a/><b/>", nil, "/domain/a[2] removed"},
 		"RemovedFirst":   {"the message names the one that went", "<a x='0'/><a x='1'/><a x='2'/>", "<a x='1'/><a x='2'/>", nil, "/domain/a[1] removed"},
-		"Order":          {"order counts", "<a/><b/>", "<b/><a/>", nil, "/domain/b added"},
+		"Order":          {"order counts", "<a/><b/>", "<b/><a/>", nil, "/domain/b moved"},
 		"OrderOfTwins":   {"order counts", "<a x='1'/><a x='2'/>", "<a x='2'/><a x='1'/>", nil, "/domain/a[1]/@x changed"},
 		"Repeated":       {"number counts", "<a/>", "<a/><a/>", nil, "/domain/a[2] added"},
 		"Moved":          {"the place counts", "<a><c/></a><b/>", "<a/><b><c/></b>", nil, "/domain/a/c removed"},
