@@ -124,7 +124,11 @@ func (c *compiler) compile(text string, in scope, variables []string, accepts fu
 func celErrors(issues *cel.Issues) error {
 	var lines []string
 	for _, e := range issues.Errors() {
-		lines = append(lines, fmt.Sprintf("%d:%d: %s", e.Location.Line(), e.Location.Column()+1, strings.Join(strings.Fields(e.Message), " ")))
+		line := fmt.Sprintf("%d:%d: %s", e.Location.Line(), e.Location.Column()+1, strings.Join(strings.Fields(e.Message), " "))
+		if strings.Contains(line, "'_?_:_'") && strings.Contains(line, "null") {
+			line += ": write dyn(null) for null in a conditional"
+		}
+		lines = append(lines, line)
 	}
 	return errors.New(strings.Join(lines, "; "))
 }

@@ -18,8 +18,12 @@ import (
 	"github.com/domainpatch/domainpatch/patch"
 )
 
-// printReport tells what every rule did, one line each.
+// printReport tells what every rule did, one line each. There is no report, nil, of a
+// document that does not parse.
 func printReport(w io.Writer, hook string, report *patch.Report) {
+	if report == nil {
+		return
+	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, p := range report.Patches {
 		fmt.Fprintf(table, "%s: %s: %s\n", hook, p.Patch, withReason(p.Outcome, p.Reason))

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/domainpatch/domainpatch/controllers/offline"
-	"github.com/domainpatch/domainpatch/patch"
 )
 
 const renderExample = `  # The domain XML that a VM gets
@@ -97,13 +96,15 @@ func (o *renderOptions) run(ctx context.Context, s streams) error {
 	}
 	var results []result
 	if o.domain != "" {
-		results, err = o.apply(files, s, results, "domain", o.domain, func(in []byte) ([]byte, *patch.Report, error) {
-			return program.Domain(ctx, in, o.repeat)
+		results, err = o.apply(files, results, "domain", o.domain, func(in []byte) ([]byte, error) {
+			return o.runDomain(ctx, s, program, in)
 		})
 	}
 	if err == nil && o.cloudInit != "" {
-		results, err = o.apply(files, s, results, "cloud-init", o.cloudInit, func(in []byte) ([]byte, *patch.Report, error) {
-			return program.CloudInit(ctx, in)
+		results, err = o.apply(files, results, "cloud-init", o.cloudInit, func(in []byte) ([]byte, error) {
+			out, report, err := program.CloudInit(ctx, in)
+			printReport(s.err, "cloud-init", report)
+			return out, err
 		})
 	}
 	if err != nil {
@@ -115,6 +116,18 @@ func (o *renderOptions) run(ctx context.Context, s streams) error {
 		}
 	}
 	return nil
+}
+
+// runDomain runs the hook once, or a second time on its result.
+func (o *renderOptions) runDomain(ctx context.Context, s streams, program *offline.Program, in []byte) ([]byte, error) {
+	out, report, err := program.Domain(ctx, in, nil)
+	printReport(s.err, "domain", report)
+	if err != nil || !o.repeat {
+		return out, err
+	}
+	out, report, err = program.Domain(ctx, out, report)
+	printReport(s.err, "domain, second call", report)
+	return out, err
 }
 
 func (o *renderOptions) compile(ctx context.Context, files offline.Files, s streams) (*offline.Program, error) {
@@ -161,17 +174,12 @@ type result struct {
 	before, after []byte
 }
 
-func (o *renderOptions) apply(files offline.Files, s streams, results []result, kind, name string,
-	hook func([]byte) ([]byte, *patch.Report, error),
-) ([]result, error) {
+func (o *renderOptions) apply(files offline.Files, results []result, kind, name string, hook func([]byte) ([]byte, error)) ([]result, error) {
 	before, err := files.Read(name)
 	if err != nil {
 		return nil, err
 	}
-	after, report, err := hook(before)
-	if report != nil {
-		printReport(s.err, kind, report)
-	}
+	after, err := hook(before)
 	if err != nil {
 		return nil, inFile(name, err)
 	}

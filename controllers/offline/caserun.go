@@ -110,12 +110,12 @@ func (r *CaseResult) run(ctx context.Context, c testCase, program *Program) {
 		outputs = append(outputs, Mismatch{File: wantCloudInit, Got: out})
 	}
 	if in, given := c[caseDomain]; given {
-		out, report, err := program.Domain(ctx, in, false)
+		out, report, err := program.Domain(ctx, in, nil)
 		r.Domain = report
 		outputs = append(outputs, Mismatch{File: wantDomain, Got: out})
 		errs = append(errs, err)
 		if err == nil {
-			again, _, err := program.Domain(ctx, in, true)
+			again, _, err := program.Domain(ctx, out, report)
 			if err == nil {
 				r.compareRepeated(out, again)
 			}

@@ -68,14 +68,14 @@ func checkEngine(t *testing.T, dir string) {
 		return // checkCase tells
 	}
 	in := bytes.Clone(c[caseDomain])
-	out, _, err := program.Domain(context.Background(), in, false)
+	out, _, err := program.Domain(context.Background(), in, nil)
 	if err != nil {
 		return
 	}
 	if !bytes.Equal(in, c[caseDomain]) {
 		t.Error("the call changed its input")
 	}
-	again, _, err := program.Domain(context.Background(), out, false)
+	again, _, err := program.Domain(context.Background(), out, nil)
 	if failed := (*patch.Error)(nil); err != nil && !errors.As(err, &failed) || err == nil && !bytes.Equal(again, out) {
 		t.Errorf("a first call on the result: %v (-want +got):\n%s", err, cmp.Diff(string(out), string(again)))
 	}

@@ -146,17 +146,13 @@ func buildAll(ctx context.Context, patches []render.Patch, policies []v1alpha1.D
 	return render.Build(ctx, render.VMI{CloudInit: true}, bindings, policies, compile)
 }
 
-// Domain runs the hook onDefineDomain on domain XML; with repeat a second time on its
-// own result, as KubeVirt does in the course of one boot.
-func (p *Program) Domain(ctx context.Context, xml []byte, repeat bool) ([]byte, *patch.Report, error) {
+// Domain runs the hook onDefineDomain on domain XML: a first call where first is nil, else a
+// repeated one behind the call whose report first is.
+func (p *Program) Domain(ctx context.Context, xml []byte, first *patch.Report) ([]byte, *patch.Report, error) {
 	if p.program == nil {
 		return xml, &patch.Report{}, nil
 	}
-	out, report, err := p.program.Domain(ctx, xml, p.vmi, nil)
-	if err != nil || !repeat {
-		return out, report, err
-	}
-	return p.program.Domain(ctx, out, p.vmi, report)
+	return p.program.Domain(ctx, xml, p.vmi, first)
 }
 
 // CloudInit runs the hook preCloudInitIso on KubeVirt's CloudInitData, which is JSON.

@@ -90,6 +90,6 @@ func underPolicies(t *testing.T, c testCase, objects Objects) ([]byte, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, _, err := program.Domain(context.Background(), c[caseDomain], false)
+	out, _, err := program.Domain(context.Background(), c[caseDomain], nil)
 	return out, err
 }
