@@ -195,27 +195,12 @@ func (r *cloudInitRule) run(call *cloudInitCall, data *cloudinit.Data) (RuleRepo
 		}
 	}
 	operation := r.operation
-	if r.template {
-		value, err := cloudinit.MapStrings(operation.Value, func(text string, isKey bool) (string, error) {
-			if isKey {
-				return text, nil
-			}
-			return call.expand(text)
-		})
-		if err != nil {
-			return failed(fmt.Errorf("value: %w", err))
-		}
-		operation.Value = value
+	var err error
+	if operation.Value, err = r.valueOf(call); err != nil {
+		return failed(err)
 	}
-	if r.expression != nil {
-		value, ok, err := r.expression.json(&call.input)
-		if err != nil {
-			return failed(err)
-		}
-		if !ok {
-			return skip("the expression gives an empty optional")
-		}
-		operation.Value = value
+	if r.expression != nil && operation.Value == nil {
+		return skip("the expression gives an empty optional")
 	}
 	changed, err := data.Apply(&operation)
 	if err != nil {
@@ -230,18 +215,40 @@ func (r *cloudInitRule) run(call *cloudInitCall, data *cloudinit.Data) (RuleRepo
 	return report, nil
 }
 
-// json evaluates to any JSON value; ok is false for an empty optional. Null is a value.
-func (e *expression) json(in *input) (value json.RawMessage, ok bool, err error) {
+// valueOf gives the value of the rule in this call; nil where the rule has none, or its
+// expression gives none.
+func (r *cloudInitRule) valueOf(call *cloudInitCall) (json.RawMessage, error) {
+	switch {
+	case r.template:
+		value, err := cloudinit.MapStrings(r.operation.Value, func(text string, isKey bool) (string, error) {
+			if isKey {
+				return text, nil
+			}
+			return call.expand(text)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("value: %w", err)
+		}
+		return value, nil
+	case r.expression != nil:
+		return r.expression.json(&call.input)
+	}
+	return r.operation.Value, nil
+}
+
+// json evaluates to any JSON value; nil for an empty optional. Null is a value.
+func (e *expression) json(in *input) (json.RawMessage, error) {
 	result, err := e.eval(in)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	if result, ok = unwrap(result); !ok {
-		return nil, false, nil
+	result, ok := unwrap(result)
+	if !ok {
+		return nil, nil
 	}
 	var w jsonWriter
 	if err := w.write(result); err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	return w.Bytes(), true, nil
+	return w.Bytes(), nil
 }
