@@ -112,19 +112,51 @@ func (e *evaluation) number(x *expr, c focus) float64 {
 	return toNumber(e.string(x, c))
 }
 
-// toNumber reads a string as XPath 1.0, 4.4 does: blanks, perhaps a minus sign, digits with
-// at most one point, blanks. Anything else, such as an exponent or a plus sign, is no number.
+// toNumber reads a string as libxml2 does: blanks, perhaps a minus sign, digits with at most
+// one point, perhaps an exponent, blanks. XPath 1.0, 4.4, knows no exponents, and no number
+// without digits, which libxml2 takes for zero behind a minus sign. Anything else is no number.
 func toNumber(s string) float64 {
 	s = strings.Trim(s, " \t\r\n")
-	digits := strings.TrimPrefix(s, "-")
-	if digits == "" || digits == "." || numeral(digits) != digits {
+	rest, negative := strings.CutPrefix(s, "-")
+	digits := numeral(rest)
+	rest = rest[len(digits):]
+	if digits == "" && !negative || digits == "." {
 		return math.NaN()
 	}
 	n := parseNumber(digits)
-	if len(digits) < len(s) {
+	if rest != "" {
+		power, ok := exponent(rest)
+		if !ok {
+			return math.NaN()
+		}
+		n *= math.Pow10(power)
+	}
+	if negative {
 		return -n
 	}
 	return n
+}
+
+// exponent reads e, a sign, if there is one, and digits, if there are any.
+func exponent(s string) (power int, ok bool) {
+	if s[0] != 'e' && s[0] != 'E' {
+		return 0, false
+	}
+	sign := 1
+	s = s[1:]
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		if s[0] == '-' {
+			sign = -1
+		}
+		s = s[1:]
+	}
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return 0, false
+		}
+		power = min(power*10+int(s[i]-'0'), 1000) // beyond that all is infinite, or zero
+	}
+	return sign * power, true
 }
 
 // string evaluates an expression as text; a node-set is the text of its first node.
