@@ -14,6 +14,7 @@ import (
 	"github.com/google/cel-go/common/types"
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/cloudinit"
 	"github.com/domainpatch/domainpatch/patch/document"
 	"github.com/domainpatch/domainpatch/patch/selector"
 )
@@ -116,10 +117,17 @@ func (v *variable) match(value any) error {
 // errDuration ends a call that takes too long.
 var errDuration = fmt.Errorf("the call takes more than %v: %w", MaxDuration, context.DeadlineExceeded)
 
+// isOfCall says whether an error is a limit of the whole call. Whoever hits it may be innocent,
+// so it fails the call, whatever the patch's failurePolicy is: else one patch could keep
+// another one off the VM.
+func isOfCall(err error) bool {
+	return errors.Is(err, document.ErrGrowth) || errors.Is(err, cloudinit.ErrGrowth) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
 // isLimit says whether an error is fatal even on a repeated call.
 func isLimit(err error) bool {
-	return errors.Is(err, selector.ErrBudget) || errors.Is(err, selector.ErrMatches) || errors.Is(err, document.ErrGrowth) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	return errors.Is(err, selector.ErrBudget) || errors.Is(err, selector.ErrMatches) || isOfCall(err)
 }
 
 // begin decides what every hook decides first: whether the patch runs, and with which
@@ -146,7 +154,7 @@ func (c *compiled) begin(in *input, before *PatchReport) (run bool, report Patch
 // fail records the failure of a patch, and says whether the call goes on without it.
 func (c *compiled) fail(report *PatchReport, err error) (goOn bool) {
 	report.Outcome, report.Reason = Failed, err.Error()
-	if c.source.FailurePolicy == bundle.Ignore {
+	if c.source.FailurePolicy == bundle.Ignore && !isOfCall(err) {
 		report.Outcome = Ignored
 		return true
 	}

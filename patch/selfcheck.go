@@ -95,13 +95,14 @@ func causeOf(err error) error {
 // blame says in the report whose edits do not survive, and gives the error of the call. It is
 // nil where the document does not survive without any edit, as one that KubeVirt cannot read.
 //
-// To blame is the rule behind the longest part of the bundle that survives. It may be innocent
+// To blame is the rule behind a part of the bundle that survives (see longest). It may be innocent
 // where patches depend on each other. So a call fails only if it fails without the patches that
-// may fail: where the one to blame is not among them, the last of them is left out.
+// may fail: where the one to blame is not among them, another of them is left out. Where the time
+// is over nobody is.
 func (r *domainRun) blame(report *Report, failure error) error {
 	i, err := r.culprit(failure)
-	if err == nil {
-		return nil
+	if err == nil || context.Cause(r.input.ctx) != nil {
+		return err
 	}
 	if i >= 0 {
 		r.program.patches[i].fail(&report.Patches[i], err)
@@ -109,29 +110,34 @@ func (r *domainRun) blame(report *Report, failure error) error {
 			return err
 		}
 	}
-	for i := len(r.program.patches) - 1; i >= 0; i-- {
-		if c := &r.program.patches[i]; c.source.FailurePolicy == bundle.Ignore && report.Patches[i].Outcome == Applied {
-			c.fail(&report.Patches[i], err)
-			break
-		}
+	if i = r.dispensable(report); i >= 0 {
+		r.program.patches[i].fail(&report.Patches[i], err)
 	}
 	return err
+}
+
+// dispensable is the last patch that applied and may fail, or -1: of a namespace if there is
+// one, so that no tenant's rule costs the VM a patch of the cluster's admin.
+func (r *domainRun) dispensable(report *Report) int {
+	for _, kind := range []string{bundle.KindDomainPatch, bundle.KindClusterDomainPatch} {
+		for i := len(r.program.patches) - 1; i >= 0; i-- {
+			source := &r.program.patches[i].source
+			if source.Kind == kind && source.FailurePolicy == bundle.Ignore && report.Patches[i].Outcome == Applied {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
 // culprit finds the patch to blame, and the error that tells the rule. The patch is -1 where
 // the time did not suffice, and the error nil where it is no patch's fault.
 func (r *domainRun) culprit(failure error) (patch int, err error) {
 	p := r.program
-	survives := func(patches, rules int) bool {
-		err := r.try(p.prefix(patches, rules))
-		if err != nil {
-			failure = err
-		}
-		return err == nil
-	}
-	i := len(p.patches) - 1
-	for i >= 0 && !survives(i, 0) {
-		i--
+	i := longest(len(p.patches), func(n int) bool { return r.try(p.prefix(n, 0)) == nil })
+	j := -1
+	if i >= 0 {
+		j = longest(len(p.patches[i].domain), func(n int) bool { return r.try(p.prefix(i, n)) == nil })
 	}
 	if ended := context.Cause(r.input.ctx); ended != nil {
 		return -1, fmt.Errorf("%w, and there was no time to find the patch to blame: %w", failure, ended)
@@ -139,16 +145,36 @@ func (r *domainRun) culprit(failure error) (patch int, err error) {
 	if i < 0 {
 		return -1, nil
 	}
-	c := &p.patches[i]
-	failure = r.try(p.prefix(i, len(c.domain)))
-	j := len(c.domain) - 1
-	for j > 0 && !survives(i, j) {
-		j--
+	if j >= 0 {
+		failure = r.try(p.prefix(i, j+1))
 	}
 	if failure == nil || j < 0 {
 		return -1, errors.New("the patches do not survive KubeVirt's second pass")
 	}
+	c := &p.patches[i]
 	return i, c.ruleError(c.domain[j].field, c.domain[j].Name, failure)
+}
+
+// longest looks for the most parts, fewer than n, that survive, where n do not; -1 where not
+// even none does. It looks from the end, by ever larger steps and then by halves, so that 64
+// patches take a dozen attempts. Where parts mend what those before them break, it may find
+// fewer than the most; one more does not survive in any case.
+func longest(n int, survive func(int) bool) int {
+	most, fail := n-1, n
+	for step := 1; most >= 0 && !survive(most); step *= 2 {
+		if most == 0 {
+			return -1
+		}
+		most, fail = max(0, most-step), most
+	}
+	for fail-most > 1 {
+		if middle := (most + fail) / 2; survive(middle) {
+			most = middle
+		} else {
+			fail = middle
+		}
+	}
+	return most
 }
 
 // prefix is the program that ends with the first rules of a patch.

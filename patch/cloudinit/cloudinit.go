@@ -168,9 +168,12 @@ func (p *part) apply(o *Operation, parse func(string) (*document, error)) (bool,
 	return true, nil
 }
 
+// ErrGrowth says that operations made a document too large.
+var ErrGrowth = fmt.Errorf("over the limit of %d bytes (256 KiB)", MaxGrowth)
+
 func checkGrowth(before, after int) error {
 	if after-before > MaxGrowth {
-		return fmt.Errorf("the document would grow by %d bytes, over the limit of %d bytes (256 KiB)", after-before, MaxGrowth)
+		return fmt.Errorf("the document would grow by %d bytes, %w", after-before, ErrGrowth)
 	}
 	return nil
 }
