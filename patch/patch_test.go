@@ -676,3 +676,18 @@ func TestCancelled(t *testing.T) {
 		t.Errorf("a cancelled call gave %v", err)
 	}
 }
+
+// TestVariablesOfTheFirstCall takes a variable's source away between two calls.
+func TestVariablesOfTheFirstCall(t *testing.T) {
+	b := rules(bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/title", Expression: "variables.v"})
+	b.Patches[0].Variables = []bundle.Variable{{Name: "v", Expression: "vmi.metadata.annotations['vendor']"}}
+	p := compile(t, b)
+	out, report, err := p.Domain(context.Background(), []byte(domain), []byte(vmi), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _, err := p.Domain(context.Background(), []byte(domain), []byte(`{}`), report)
+	if err != nil || string(again) != string(out) {
+		t.Errorf("the second call gives error %v and\n%s", err, again)
+	}
+}

@@ -87,8 +87,13 @@ func (c *compiled) unmet(in *input) (string, error) {
 	return "", nil
 }
 
-// evalVariables gives the variables of the patch their values.
-func (c *compiled) evalVariables(in *input) error {
+// evalVariables gives the variables of the patch their values: those of the first call, if
+// there was one, since what no longer has a value must not fail a domain that is defined.
+func (c *compiled) evalVariables(in *input, before *PatchReport) error {
+	if before != nil && before.variables != nil {
+		in.variables = before.variables
+		return nil
+	}
 	in.variables = map[string]any{}
 	for i, v := range c.variables {
 		value, err := v.eval(in)
@@ -148,7 +153,9 @@ func (c *compiled) begin(in *input, before *PatchReport) (run bool, report Patch
 			return false, report, nil
 		}
 	}
-	return true, report, c.evalVariables(in)
+	err = c.evalVariables(in, before)
+	report.variables = in.variables
+	return true, report, err
 }
 
 // fail records the failure of a patch, and says whether the call goes on without it.

@@ -29,6 +29,8 @@ type PatchReport struct {
 	Outcome Outcome      `json:"outcome"`
 	Reason  string       `json:"reason,omitempty"`
 	Rules   []RuleReport `json:"rules,omitempty"`
+
+	variables map[string]any // their values, for the repeated calls
 }
 
 // RuleReport is the part of a report on one rule.

@@ -140,8 +140,10 @@ func (c *Core) guard(ctx context.Context, k *call) (err error) {
 func (c *Core) define(ctx context.Context, k *call) error {
 	first := c.attempt.begin(k.in)
 	k.repeat = first != nil
-	if err := c.missedCloudInit(ctx, k); err != nil {
-		return err
+	if !k.repeat {
+		if err := c.missedCloudInit(ctx, k); err != nil {
+			return err
+		}
 	}
 	out, report, err := c.engine.Domain(ctx, k.in, k.vmi, first)
 	k.report = report
