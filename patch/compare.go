@@ -49,7 +49,7 @@ func libvirtsOf(next *document.Document, marker string) []*xmlquery.Node {
 func (p *passes) result() error {
 	x, y := p.first.root(), p.next.root()
 	equal := p.first.hash(x) == p.next.hash(y)
-	remade, lost := p.remade()
+	remade := p.remade()
 	if equal && remade == nil {
 		return nil
 	}
@@ -59,24 +59,22 @@ func (p *passes) result() error {
 	if !equal {
 		return p.difference(x, y)
 	}
-	return notSurviving("%s loses the <%s> that libvirt gives it after the first, since it is removed and added again: "+
-		"use one rule that changes it or puts another in its place", document.Location(remade, ""), lost)
+	return notSurviving("%s loses the <address> that libvirt gives it after the first, since it is removed and added again: "+
+		"use replace, which keeps it, or a rule that changes the device", document.Location(remade, ""))
 }
 
-// remade finds a device that was made anew and so lost what libvirt gave it: KubeVirt chose the
-// number of PCI ports by these addresses.
-func (p *passes) remade() (device *xmlquery.Node, lost string) {
+// remade finds a device that was made anew and so lost the address that libvirt gave it:
+// KubeVirt chose the number of PCI ports by these addresses.
+func (p *passes) remade() *xmlquery.Node {
 	for _, d := range devicesOf(p.next.doc) {
 		if p.next.doc.Original(d) {
 			continue
 		}
-		for _, name := range []string{"address", "alias"} {
-			if schema.Of(d).Child("", name) != nil && !hasChild(d, "", name) {
-				return d, name
-			}
+		if schema.Of(d).Child("", "address") != nil && !hasChild(d, "", "address") && schema.GetsAddress(d) {
+			return d
 		}
 	}
-	return nil, ""
+	return nil
 }
 
 // reading reads the elements of one of the documents.
@@ -189,7 +187,10 @@ func (r *reading) isLost(n *xmlquery.Node) bool {
 // text is the element's own text as KubeVirt writes it.
 func (r *reading) text(e element) string {
 	if e.kept == nil {
-		return ownText(e.node)
+		if text := ownText(e.node); !isBlank(text) { // blanks may be what is left beside comments
+			return text
+		}
+		return ""
 	}
 	kind := e.kept.Text()
 	if kind == schema.None {

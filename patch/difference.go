@@ -11,6 +11,7 @@ import (
 	"github.com/antchfx/xmlquery"
 
 	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/patch/schema"
 )
 
 // This file tells people where two results differ. It may take its time: the call fails.
@@ -19,10 +20,17 @@ func notSurviving(format string, args ...any) error {
 	return fmt.Errorf("the rule does not survive KubeVirt's second pass: "+format, args...)
 }
 
-// explained adds what happened and what to do about it.
-func explained(place, what string) error {
-	return notSurviving("%s %s then. KubeVirt drops what its types have no field for and adds addresses, aliases and devices, before it calls the hook again: "+
-		"select by what stays, and add with a key that stays", place, what)
+// explained adds what happened at an element or an attribute of it, and what to do about it.
+func explained(n *xmlquery.Node, attribute, what string) error {
+	place := document.Location(n, attribute)
+	advice := "select by what stays, and add with a key that stays"
+	for ; n.Parent != nil && n.Parent.Parent != nil; n = n.Parent {
+		if n.Parent.Data == "devices" && schema.Of(n).Child("", "alias") != nil && !hasChild(n, "", "alias") {
+			advice = fmt.Sprintf("give the <%s> an <alias name='ua-...'/> of its own, which tells it from others, or select by what stays", n.Data)
+		}
+	}
+	return notSurviving("%s %s then. KubeVirt drops what its types have no field for and adds addresses, aliases and devices, before it calls the hook again: %s",
+		place, what, advice)
 }
 
 // merged finds an element of the patches' that KubeVirt reads into the same field as one before it.
@@ -47,26 +55,26 @@ func (p *passes) merged(e element) *xmlquery.Node {
 // difference names the first place in which two elements differ.
 func (p *passes) difference(a, b element) error {
 	if name, differs := p.differingAttribute(a, b); differs {
-		return explained(document.Location(a.node, name), "is not what it was")
+		return explained(a.node, name, "is not what it was")
 	}
 	if p.first.text(a) != p.next.text(b) {
-		return explained(document.Location(a.node, ""), "does not hold the text that it held")
+		return explained(a.node, "", "does not hold the text that it held")
 	}
 	lost, more := p.unpaired(a, b)
 	for _, l := range lost[:min(len(lost), 64)] { // enough to name one
 		alike := slices.DeleteFunc(slices.Clone(more), func(m element) bool { return !sameName(m, l) })
 		left := len(slices.DeleteFunc(slices.Clone(lost), func(o element) bool { return !sameName(o, l) }))
 		if left > len(alike) {
-			return explained(document.Location(l.node, ""), "is lost")
+			return explained(l.node, "", "is lost")
 		}
 		if left == len(alike) {
 			return p.difference(l, p.closest(l, alike))
 		}
 	}
 	if len(more) > 0 {
-		return explained(document.Location(more[0].node, ""), "is there once more")
+		return explained(more[0].node, "", "is there once more")
 	}
-	return explained(document.Location(a.node, ""), "holds its elements in another order")
+	return explained(a.node, "", "holds its elements in another order")
 }
 
 func sameName(a, b element) bool {

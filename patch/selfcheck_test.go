@@ -38,14 +38,19 @@ func TestSurvives(t *testing.T) {
 		domain func(string) string // what another sidecar did before
 		rules  []bundle.DomainRule
 	}{
-		"dropped and kept":              {nil, []bundle.DomainRule{set("//disk/target/@rotation_rate", "1"), set("//disk/serial", "S")}},
-		"remove what libvirt adds":      {nil, []bundle.DomainRule{remove("//memballoon"), remove("//input")}},
-		"remove aliases":                {nil, []bundle.DomainRule{remove("//alias")}},
-		"remove addresses":              {nil, []bundle.DomainRule{remove("/domain/devices/*/address")}},
-		"edit of all devices":           {nil, []bundle.DomainRule{set("/domain/devices/*/@mark", "1")}},
-		"what KubeVirt always writes":   {nil, []bundle.DomainRule{remove("/domain/sysinfo/bios"), remove("//interface/source"), set("//disk/driver/@name", "")}},
-		"numbers in KubeVirt's writing": {nil, []bundle.DomainRule{set("/domain/vcpu", "004"), set("//video/model/@heads", "01")}},
-		"QEMU's arguments":              {nil, []bundle.DomainRule{add("/domain", "<qemu:commandline/>"), add("/domain/qemu:commandline", "<qemu:arg value='-a'/>")}},
+		"dropped and kept":         {nil, []bundle.DomainRule{set("//disk/target/@rotation_rate", "1"), set("//disk/serial", "S")}},
+		"remove what libvirt adds": {nil, []bundle.DomainRule{remove("//memballoon"), remove("//input")}},
+		"a comment that stays alone": {
+			edit("</domain>", "<blkiotune>\n<!-- x -->\n<weight>1</weight>\n</blkiotune></domain>"), []bundle.DomainRule{remove("/domain/blkiotune/weight")},
+		},
+		"a device anew that gets no address":  {nil, []bundle.DomainRule{remove("//memballoon"), add("/domain/devices", "<memballoon model='none'/>")}},
+		"a device anew that has but an alias": {nil, []bundle.DomainRule{remove("//serial"), add("/domain/devices", "<serial type='pty'><target port='0'/></serial>")}},
+		"remove aliases":                      {nil, []bundle.DomainRule{remove("//alias")}},
+		"remove addresses":                    {nil, []bundle.DomainRule{remove("/domain/devices/*/address")}},
+		"edit of all devices":                 {nil, []bundle.DomainRule{set("/domain/devices/*/@mark", "1")}},
+		"what KubeVirt always writes":         {nil, []bundle.DomainRule{remove("/domain/sysinfo/bios"), remove("//interface/source"), set("//disk/driver/@name", "")}},
+		"numbers in KubeVirt's writing":       {nil, []bundle.DomainRule{set("/domain/vcpu", "004"), set("//video/model/@heads", "01")}},
+		"QEMU's arguments":                    {nil, []bundle.DomainRule{add("/domain", "<qemu:commandline/>"), add("/domain/qemu:commandline", "<qemu:arg value='-a'/>")}},
 		"beside QEMU's of KubeVirt's": {
 			edit("</domain>", "<qemu:commandline><qemu:arg value='-fw_cfg'/></qemu:commandline></domain>"),
 			[]bundle.DomainRule{add("/domain", "<qemu:commandline/>"), add("/domain/qemu:commandline", "<qemu:arg value='-a'/>")},

@@ -26,6 +26,16 @@ func IsLibvirts(device *xmlquery.Node, marker string) bool {
 	return false
 }
 
+// GetsAddress says whether libvirt gives a device an address. The others stand for a part of
+// the machine, of another device, or for none at all.
+func GetsAddress(device *xmlquery.Node) bool {
+	switch device.Data {
+	case "serial", "parallel", "console", "graphics", "tpm", "emulator", "audio", "input":
+		return device.Data == "input" && attribute(device, "bus") != "ps2"
+	}
+	return attribute(device, "model") != "none"
+}
+
 // IsGiven recognises an address or alias that Next gave a device.
 func IsGiven(n *xmlquery.Node, marker string) bool {
 	return isElement(n, "alias") && strings.HasPrefix(attribute(n, "name"), marker) ||
