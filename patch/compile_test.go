@@ -84,6 +84,8 @@ func TestCompileDomainRuleRefuses(t *testing.T) {
 		"bad expect":                {bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/@a", Expect: "Two"}, `"Two" is none of Some, One, Any`},
 		"bad value":                 {set("/domain/@a", "\x00"), "spec.domain[0].value: XML cannot hold"},
 		"CEL syntax":                {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "vmi."}, "spec.domain[0].expression: 1:5: "},
+		"value, long":               {set("/domain/title", strings.Repeat("x", 300_000)), "spec.domain[0].value: the value has 300000 bytes, over the limit of 262144"},
+		"qemu, other namespace":     {add("/domain", "<qemu:commandline xmlns:qemu='urn:wrong'/>"), "the prefix qemu belongs to http://libvirt.org/schemas/domain/qemu/1.0 alone"},
 		"CEL null":                  {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "current == null ? 'a' : null"}, "spec.domain[0].expression: 1:17: found no matching overload for '_?_:_' applied to '(bool, string, null)': write dyn(null) for null in a conditional"},
 		"CEL name":                  {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "1 +\n  frob"}, "spec.domain[0].expression: 2:3: undeclared reference to 'frob'"},
 		"CEL type":                  {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "[1]"}, "the expression gives list(int) instead of string, int, double or bool"},

@@ -235,8 +235,11 @@ func (r *domainRule) run(call *domainCall, before *RuleReport) (RuleReport, erro
 	done, err := r.apply(r, call)
 	report.Overrides = call.authors.take()
 	report.Matched, report.Changed = done.matched, done.changed
-	if done.replaced > 0 {
+	switch {
+	case done.replaced > 0:
 		report.Reason = fmt.Sprintf("%d replaced", done.replaced)
+	case done.created > 0:
+		report.Reason = fmt.Sprintf("%d created", done.created)
 	}
 	if done.skipped != "" {
 		report.Outcome, report.Reason = Skipped, done.skipped

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/antchfx/xmlquery"
 
@@ -35,6 +36,7 @@ type domainRule struct {
 // effect is what a rule did.
 type effect struct {
 	matched, changed int
+	created          int    // of what set changed, how much was not there
 	replaced         int    // of what add put in, how much took the place of a twin
 	skipped          string // why the rule as a whole was left out; empty when it ran
 }
@@ -123,10 +125,23 @@ func (c *patchCompiler) checkFields(field string, r *bundle.DomainRule, op opera
 		c.errorf(field+".expect", r.Name, fmt.Errorf("%q is none of Some, One, Any", r.Expect))
 	}
 	if r.Value != nil {
-		if err := document.CheckText(*r.Value); err != nil {
+		if err := c.checkValue(*r.Value); err != nil {
 			c.errorf(field+".value", r.Name, err)
 		}
 	}
+}
+
+// checkValue refuses a text that no document can hold, and one that was meant to be a template.
+func (c *patchCompiler) checkValue(text string) error {
+	if len(text) > document.MaxGrowth {
+		return fmt.Errorf("the value has %d bytes, over the limit of %d", len(text), document.MaxGrowth)
+	}
+	for _, name := range c.vars {
+		if strings.Contains(text, "$("+name+")") {
+			return fmt.Errorf("a value is literal text, in which $(%s) would stay as it is: give expression: variables.%s instead", name, name)
+		}
+	}
+	return document.CheckText(text)
 }
 
 func (c *patchCompiler) compileKey(r *domainRule, op operation) {

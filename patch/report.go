@@ -39,7 +39,7 @@ type RuleReport struct {
 	Name    string  `json:"name,omitempty"`
 	Op      string  `json:"op"`
 	Outcome Outcome `json:"outcome"`
-	Matched int     `json:"matched"`          // nodes that the path selected
+	Matched int     `json:"matched"`          // nodes that the path selected, those that set created among them
 	Changed int     `json:"changed"`          // of these, how many the rule changed
 	Reason  string  `json:"reason,omitempty"` // why it was skipped, or what a first call would have refused
 

@@ -61,34 +61,35 @@ func (r *domainRule) setTexts(call *domainCall, targets []target, done *effect) 
 		if texts[i] == nil || !call.doc.Live(t.Node.Node) { // a text may have gone with another target
 			continue
 		}
-		changed, err := t.apply(call, *texts[i])
-		done.changed += changed
-		if err != nil {
+		if err := t.apply(call, *texts[i], done); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// apply sets the target and says how many nodes that changed. What is missing is looked for
-// once more: another target of the rule may have created it, or something that excludes it.
-func (t target) apply(call *domainCall, text string) (changed int, err error) {
+// apply sets the target and counts what that changed. What is missing is looked for once
+// more: another target of the rule may have created it, or something that excludes it.
+func (t target) apply(call *domainCall, text string, done *effect) (err error) {
 	places := []target{t}
 	if len(t.missing) > 0 {
 		if places, err = t.resolve(call); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	for _, place := range places {
-		set, err := place.set(call, text)
+		changed, err := place.set(call, text)
 		if err != nil {
-			return changed, err
+			return err
 		}
-		if set {
-			changed++
+		if changed {
+			done.changed++
+		}
+		if changed && len(place.missing) > 0 {
+			done.created++
 		}
 	}
-	return changed, nil
+	return nil
 }
 
 // text is what the rule wants the target to hold; ok is false where it wants nothing.

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -140,7 +142,7 @@ func (o *renderOptions) compile(ctx context.Context, files offline.Files, s stre
 	}
 	patches := len(objects.Patches) + len(objects.ClusterPatches)
 	if patches == 0 {
-		return nil, fmt.Errorf("no DomainPatch and no ClusterDomainPatch in %v", o.files)
+		return nil, fmt.Errorf("no DomainPatch and no ClusterDomainPatch in %s", strings.Join(shown(o.files), ", "))
 	}
 	var vmi *offline.VMI
 	if o.vmi != "" {
@@ -188,8 +190,16 @@ func (o *renderOptions) apply(files offline.Files, results []result, kind, name 
 
 // inFile names the file that an error is about.
 func inFile(name string, err error) error {
-	if name == offline.Stdin {
-		name = "stdin"
+	return fmt.Errorf("%s: %w", shown([]string{name})[0], err)
+}
+
+// shown gives names of files for a person.
+func shown(names []string) []string {
+	names = slices.Clone(names)
+	for i, name := range names {
+		if name == offline.Stdin {
+			names[i] = "stdin"
+		}
 	}
-	return fmt.Errorf("%s: %w", name, err)
+	return names
 }

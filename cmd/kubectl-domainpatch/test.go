@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,10 +133,10 @@ func findCases(paths []string, filter *regexp.Regexp) ([]string, error) {
 	var dirs []string
 	var errs []error
 	for _, path := range paths {
-		found, err := offline.FindCases(path)
+		found, err := offline.FindCases(filepath.Clean(path))
 		errs = append(errs, err)
 		for _, dir := range found {
-			if filter.MatchString(filepath.ToSlash(dir)) {
+			if filter.MatchString(filepath.ToSlash(dir)) && !slices.Contains(dirs, dir) {
 				dirs = append(dirs, dir)
 			}
 		}

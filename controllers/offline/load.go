@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -145,14 +146,25 @@ func parseObjects(file string, data []byte) (objects Objects, skipped []string, 
 		if isComment(doc) {
 			continue
 		}
-		asJSON, err := yaml.YAMLToJSONStrict(doc)
+		asJSON, err := toJSON(doc)
 		if err != nil {
-			err = errors.New(strings.Join(strings.Fields(err.Error()), " ")) // it spans lines
 			f.errs = append(f.errs, fmt.Errorf("%s: document %d: %w", file, n, err))
 			continue
 		}
 		f.object(file, fmt.Sprintf("document %d", n), asJSON)
 	}
+}
+
+// toJSON reads a document of YAML, or of JSON, some of whose escapes YAML does not know.
+func toJSON(doc []byte) ([]byte, error) {
+	if json.Valid(doc) {
+		return doc, nil
+	}
+	asJSON, err := yaml.YAMLToJSONStrict(doc)
+	if err != nil {
+		return nil, errors.New(strings.Join(strings.Fields(err.Error()), " ")) // it spans lines
+	}
+	return asJSON, nil
 }
 
 // isComment says whether a YAML document holds no value.
@@ -171,7 +183,7 @@ func (f *found) object(file, place string, asJSON []byte) {
 		APIVersion string `json:"apiVersion"`
 		Kind       string `json:"kind"`
 		Metadata   struct {
-			Name string `json:"name"`
+			Name any `json:"name"` // decode tells when it is no text
 		} `json:"metadata"`
 		Items []json.RawMessage `json:"items"`
 	}
@@ -185,6 +197,10 @@ func (f *found) object(file, place string, asJSON []byte) {
 		}
 		return
 	}
+	name := header.Kind
+	if header.Metadata.Name != nil {
+		name += fmt.Sprintf(" %v", header.Metadata.Name)
+	}
 	known, err := f.take(header.APIVersion, header.Kind, asJSON)
 	group, _, _ := strings.Cut(header.APIVersion, "/")
 	switch {
@@ -194,10 +210,10 @@ func (f *found) object(file, place string, asJSON []byte) {
 	case group == v1alpha1.Group || slices.Contains(kinds, header.Kind):
 		err = fmt.Errorf("%s %s is not supported: use %s of %s", header.APIVersion, header.Kind, strings.Join(kinds, ", "), v1alpha1.GroupVersion)
 	default:
-		f.skipped = append(f.skipped, fmt.Sprintf("%s: %s %s", file, header.Kind, header.Metadata.Name))
+		f.skipped = append(f.skipped, fmt.Sprintf("%s: %s", file, name))
 	}
 	if err != nil {
-		f.errs = append(f.errs, fmt.Errorf("%s: %s: %w", file, strings.TrimSpace(place+": "+header.Kind+" "+header.Metadata.Name), err))
+		f.errs = append(f.errs, fmt.Errorf("%s: %s: %w", file, strings.TrimSpace(place+": "+name), err))
 	}
 }
 
@@ -236,10 +252,7 @@ func (f *found) take(apiVersion, kind string, asJSON []byte) (known bool, err er
 func decode(asJSON []byte, into metav1.Object) error {
 	mistakes, err := kjson.UnmarshalStrict(asJSON, into)
 	if err != nil {
-		if strings.Contains(err.Error(), "of type string") {
-			err = fmt.Errorf("%w: put the value in quotes", err) // on, yes, 500: YAML takes them for something else
-		}
-		return errors.Join(append(mistakes, err)...)
+		return errors.Join(append(mistakes, readable(err))...)
 	}
 	if reasons := validation.IsDNS1123Subdomain(into.GetName()); len(reasons) > 0 {
 		mistakes = append(mistakes, fmt.Errorf("metadata.name %q: %s", into.GetName(), reasons[0]))
@@ -270,4 +283,25 @@ func missingPaths(asJSON []byte) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// mismatch is what encoding/json says of a value of the wrong type.
+var mismatch = regexp.MustCompile(`^json: cannot unmarshal (\w+) into Go struct field \w+\.([\w.]+) of type (\S+)$`)
+
+// readable tells of a value of the wrong type without Go's names of types.
+func readable(err error) error {
+	found := mismatch.FindStringSubmatch(err.Error())
+	if found == nil {
+		return err
+	}
+	wanted := map[bool]string{true: "a list", false: "an object with fields of its own"}[strings.HasPrefix(found[3], "[]")]
+	switch found[3] {
+	case "string": // on, yes, 500: YAML takes them for something else
+		wanted = "a text: put the value in quotes"
+	case "int", "int32", "int64":
+		wanted = "a whole number"
+	case "bool":
+		wanted = "true or false"
+	}
+	return fmt.Errorf("%s is a %s instead of %s", found[2], found[1], wanted)
 }

@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/domainpatch/domainpatch/controllers/render"
 )
 
@@ -59,7 +57,7 @@ func ParseVMI(data []byte) (*VMI, error) {
 
 // parseObject keeps numbers as they are written: a float64 would round large ones.
 func parseObject(data []byte) (map[string]any, error) {
-	asJSON, err := yaml.YAMLToJSON(data)
+	asJSON, err := toJSON(data)
 	if err != nil {
 		return nil, err
 	}

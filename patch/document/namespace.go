@@ -56,6 +56,8 @@ func (p *parser) declare(a *xmlquery.Attr, at int) error {
 		return p.errorAt(at, "the prefix xmlns cannot be declared")
 	case (prefix == "xml") != (a.Value == xmlNamespace):
 		return p.errorAt(at, "the prefix xml belongs to %s alone", xmlNamespace)
+	case p.fragment && prefix == "qemu" && a.Value != QEMUNamespace:
+		return p.errorAt(at, "the prefix qemu belongs to %s alone: libvirt ignores what is in another namespace", QEMUNamespace)
 	case prefix != "" && a.Value == "":
 		return p.errorAt(at, "the prefix %s is declared with an empty namespace", prefix)
 	}
