@@ -16,7 +16,7 @@ import (
 )
 
 // remnant is a copy of an element or a text, without the nodes that were left out.
-// Comments, and white space beside elements, are no part of it.
+// Comments are no part of it, nor is white space unless it stands between texts.
 type remnant struct {
 	name  string // as a path writes it; text() for a text
 	index int    // its position among the siblings of its name; 0 for an only one
@@ -51,13 +51,14 @@ func (l leftOut) within(n *xmlquery.Node) *remnant {
 	lost := l.attributes(n, r)
 	elements := document.Elements(n)
 	siblings := countNames(elements)
+	blankCounts := len(elements) == 0 && l.keepsText(n)
 	position := map[string]int{}
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		out := l[selector.Node{Node: c, Attr: -1}]
 		switch {
 		case c.Type == xmlquery.ElementNode:
 			position[c.Data]++
-			if out && !strangeNames(c) {
+			if out && (inMetadata(c) || !strangeNames(c)) {
 				lost = true
 				continue
 			}
@@ -68,16 +69,26 @@ func (l leftOut) within(n *xmlquery.Node) *remnant {
 			}
 			child.gone = child.gone && n.Data != "devices" // a device is something even when it is empty
 			r.content = append(r.content, child)
-		case c.Type != xmlquery.TextNode || len(elements) > 0 && isBlank(c.Data):
+		case c.Type != xmlquery.TextNode:
 		case out:
 			lost = true
-		default:
+		case blankCounts || !isBlank(c.Data):
 			r.content = append(r.content, &remnant{name: "text()", text: c.Data})
 		}
 	}
 	empty := len(r.attributes) == 0 && !slices.ContainsFunc(r.content, func(c *remnant) bool { return !c.gone })
 	r.gone = empty && (lost || len(r.content) > 0)
 	return r
+}
+
+// keepsText says whether an element holds a text of its own that is more than white space, and was not left out.
+func (l leftOut) keepsText(n *xmlquery.Node) bool {
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		if c.Type == xmlquery.TextNode && !isBlank(c.Data) && !l[selector.Node{Node: c, Attr: -1}] {
+			return true
+		}
+	}
+	return false
 }
 
 // attributes copies the attributes of an element, and says whether one was left out.
@@ -122,11 +133,29 @@ func countNames(elements []*xmlquery.Node) map[string]int {
 // does not look at the namespaces of attributes and of most elements: it takes <channel
 // x:type='unix' type='qemu-vdagent'> for a channel of type unix, which the path
 // channel[@type='qemu-vdagent'] selects, too. So such an element is never left out.
+//
+// What libvirt expects does not count: the metadata of the domain, which are other programs'
+// and mean nothing to libvirt, and its own namespace for QEMU directly below <domain>.
 func strangeNames(n *xmlquery.Node) bool {
 	foreign := func(a xmlquery.Attr) bool { return a.NamespaceURI != "" && !document.IsDeclaration(&a) }
 	return slices.ContainsFunc(n.Attr, foreign) || slices.ContainsFunc(document.Elements(n), func(c *xmlquery.Node) bool {
-		return c.NamespaceURI != n.NamespaceURI || strangeNames(c)
+		expected := c.NamespaceURI == n.NamespaceURI || c.NamespaceURI == document.QEMUNamespace && isTop(n)
+		return !isMetadata(c) && (!expected || strangeNames(c))
 	})
+}
+
+// inMetadata says whether an element is the metadata of the domain, or in them.
+func inMetadata(n *xmlquery.Node) bool {
+	return n != nil && (isMetadata(n) || inMetadata(n.Parent))
+}
+
+func isMetadata(n *xmlquery.Node) bool {
+	return n.Data == "metadata" && n.NamespaceURI == "" && isTop(n.Parent)
+}
+
+// isTop says whether a node is the document's outermost element, <domain>.
+func isTop(n *xmlquery.Node) bool {
+	return n != nil && n.Parent != nil && n.Parent.Type == xmlquery.DocumentNode
 }
 
 func isBlank(text string) bool { return strings.Trim(text, " \t\r\n") == "" }

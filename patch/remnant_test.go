@@ -27,7 +27,9 @@ func TestDifference(t *testing.T) {
 		"Same":           {"nothing changed", "<a b='1'/>x", "<a b='1'/>x", nil, ""},
 		"Text":           {"texts count", "<a>1</a>", "<a>2</a>", nil, "/domain/a/text() changed"},
 		"TextAdded":      {"texts count", "<a/>", "<a>2</a>", nil, "/domain/a/text() added"},
-		"TextBlank":      {"a blank is a text where it stands alone", "<a/>", "<a> </a>", nil, "/domain/a/text() added"},
+		"TextBlank":      {"white space alone is nothing", "<a/>", "<a> </a>", nil, ""},
+		"TextToBlank":    {"a text that goes is none of white space", "<a>1</a>", "<a> </a>", nil, "/domain/a/text() removed"},
+		"TextWithBlank":  {"white space counts between texts", "<a>x<!-- -->y</a>", "<a>x<!-- --> <!-- -->y</a>", nil, "/domain/a/text() added"},
 		"WhiteSpace":     {"indentation is none", "<a/><b/>", "\n <a/>\n <b/>\n", nil, ""},
 		"Comment":        {"comments do not count", "<a/>", "<!-- x --><a><!-- y --></a>", nil, ""},
 		"Attribute":      {"attributes count", "<a b='1'/>", "<a b='2'/>", nil, "/domain/a/@b changed"},
@@ -75,6 +77,12 @@ func TestDifference(t *testing.T) {
 		"SecondBehind":     {"nobody knows which of two counts", disk("<driver type='qcow2'/>"), disk("<driver type='qcow2'/><driver cache='x'/>"), []string{cache}, "/domain/devices/disk/driver[2] added"},
 		"SecondOfTwo":      {"nobody knows which of two counts", disk("<driver cache='x'/>"), disk("<driver cache='x'/><driver cache='y'/>"), []string{cache}, "/domain/devices/disk/driver[2] added"},
 		"SecondElsewhere":  {"libvirt may not look at the namespace", disk("<x:driver xmlns:x='urn:x'/>"), disk("<driver cache='x'/><x:driver xmlns:x='urn:x'/>"), []string{cache}, "/domain/devices/disk/driver[1] added"},
+		"BlankMixed":       {"white space does not count beside elements", "<a>x<b/></a>", "<a>x<b/>\n</a>", nil, ""},
+		"BlankFilled":      {"white space does not count beside what is left out", "<a>\n\t</a>", "<a>\n\t<b x='1'/></a>", []string{"/domain/a/b"}, ""},
+		"BlankLeft":        {"white space does not count beside what is gone", "<a>\n<!-- c -->\n<b><c x='1'/></b></a>", "<a>\n<!-- c -->\n</a>", []string{"/domain/a/b/c"}, ""},
+		"BlankWithText":    {"nor does it beside a text that is left out", "<a>1<!-- c --> </a>", "<a> <!-- c --> </a>", []string{"/domain/a/text()[1]"}, ""},
+		"BlankCarrier":     {"white space makes an element no fuller", disk(""), disk("<driver cache='x'>\n</driver>"), []string{cache}, ""},
+		"BlankElement":     {"an element that holds white space is as one that is empty", disk(""), disk("<readonly>\n</readonly>"), []string{cache}, "/domain/devices/disk/readonly added"},
 		"Carriers":         {"all the way up", "<a/>", "<a/><os><smbios mode='x'/></os>", []string{"/domain/os/smbios/@mode"}, ""},
 		"CarriersOfMore":   {"but nothing more", "<a/>", "<a/><os><smbios mode='x'/><b/></os>", []string{"/domain/os/smbios/@mode"}, "/domain/os added"},
 		"Device":           {"a device is something even when it is empty", "<devices/>", "<devices><disk><model/></disk></devices>", []string{model}, "/domain/devices/disk added"},
@@ -83,6 +91,18 @@ func TestDifference(t *testing.T) {
 		"SecondDevices":    {"libvirt reads all of them", "<devices><a/></devices>", "<devices><a/></devices><devices><disk/></devices>", []string{"/domain/devices/disk"}, "/domain/devices[2] added"},
 		"StrangeAttribute": {"libvirt does not look at the namespace", "<a/>", "<a/><b x:type='u' type='v' xmlns:x='urn:x'/>", []string{"/domain/b[@type='v']"}, "/domain/b added"},
 		"StrangeInside":    {"libvirt does not look at the namespace", "<a/>", "<a/><b><x:c xmlns:x='urn:x'/></b>", []string{"/domain/b[not(c)]"}, "/domain/b added"},
+		"StrangeChild":     {"libvirt does not look at the namespace", "<a/>", "<a/><b><c x:type='u' type='v' xmlns:x='urn:x'/></b>", []string{"/domain/b[c/@type='v']"}, "/domain/b added"},
+		"StrangeGrand":     {"libvirt does not look at the namespace", "<a/>", "<a/><b><c><d x:type='u' type='v' xmlns:x='urn:x'/></c></b>", []string{"/domain/b"}, "/domain/b added"},
+		"Metadata":         {"what metadata holds is of other namespaces by design", metadata("1", ""), metadata("2", "<x:m xmlns:x='urn:x'><m x:y='1'/></x:m>"), []string{"/domain/metadata"}, ""},
+		"MetadataInside":   {"what metadata holds is of other namespaces by design", metadata("1", "<x:m xmlns:x='urn:x'><m y='1'/></x:m>"), metadata("1", "<x:m xmlns:x='urn:x'><m x:y='2'/></x:m>"), []string{"/domain/metadata/*[local-name()='m']"}, ""},
+		"MetadataBeside":   {"and nothing else", metadata("1", ""), metadata("2", "") + "<a/>", []string{"/domain/metadata"}, "/domain/a added"},
+		"MetadataElse":     {"only libvirt's own metadata hold what is foreign", "<a/>", "<a>" + metadata("1", "") + "</a>", []string{"/domain/a/metadata"}, "/domain/a/metadata added"},
+		"MetadataStrange":  {"only libvirt's own metadata hold what is foreign", "<a/>", "<a/><x:metadata xmlns:x='urn:x'><b/></x:metadata>", []string{"/domain/*[local-name()='metadata']"}, "/domain/{urn:x}metadata added"},
+		"DomainMetadata":   {"an admin may allow all, whatever the metadata", metadata("1", "") + "<a/>", metadata("2", "") + "<b/>", []string{"/domain"}, ""},
+		"DomainQEMU":       {"libvirt knows its own namespace", "<a/>", "<qemu:commandline><qemu:arg value='x'/></qemu:commandline>", []string{"/domain"}, ""},
+		"DomainStrange":    {"but no other", "<a/>", "<a/><x:b xmlns:x='urn:x'/>", []string{"/domain"}, "/domain added"},
+		"QEMUStrange":      {"nor others in it", "<a/>", "<a/><qemu:commandline><qemu:arg x:value='x' xmlns:x='urn:x'/></qemu:commandline>", []string{"/domain"}, "/domain added"},
+		"QEMUElsewhere":    {"nor it in other places", "<a/>", "<a/><b><qemu:log/></b>", []string{"/domain/b[not(log)]"}, "/domain/b added"},
 		"StrangeItself":    {"a path that names the namespace means it", "<qemu:commandline/>", "<qemu:commandline><qemu:arg value='x'/></qemu:commandline>", []string{"/domain/qemu:commandline"}, ""},
 		"StrangeUnchanged": {"what stays is no difference", "<b x:type='u' xmlns:x='urn:x'/>", "<b x:type='u' xmlns:x='urn:x'/>", []string{"/domain/b"}, ""},
 	}
@@ -101,6 +121,11 @@ func TestDifference(t *testing.T) {
 			}
 		})
 	}
+}
+
+// metadata are those of a KubeVirt domain, and more.
+func metadata(uid, more string) string {
+	return "<metadata><kubevirt xmlns='" + document.KubeVirtNamespace + "'><uid>" + uid + "</uid></kubevirt>" + more + "</metadata>"
 }
 
 func deep(text string) string {
@@ -135,9 +160,11 @@ func remains(t *testing.T, text []byte, allow []string) *remnant {
 }
 
 // FuzzDifference compares with a judge of its own: where nothing is allowed, two documents
-// are the same exactly when document.Equal says so. Allowing more never finds more.
+// are the same exactly when document.Equal says so, of elements that hold nothing but white
+// space as of empty ones. Allowing more never finds more.
 func FuzzDifference(f *testing.F) {
 	f.Add([]byte("<domain><a b='1'/> <c>x</c></domain>"), []byte("<domain><a b='2'/><!----><c>x</c></domain>"))
+	f.Add([]byte("<domain><a> <!-- --> </a></domain>"), []byte("<domain><a/></domain>"))
 	f.Add(wrap("<qemu:commandline/>"), wrap("<devices><disk/></devices>"))
 	for _, name := range []string{"devices", "plain", "windows"} {
 		text, err := os.ReadFile(filepath.Join("testdata/domains", name+".xml"))
@@ -155,18 +182,32 @@ func FuzzDifference(f *testing.F) {
 		if err != nil {
 			return
 		}
-		equal := document.Equal(before.Element(), after.Element(), func(*xmlquery.Node) bool { return false })
 		d := leftOut{}.rest(before).difference(leftOut{}.rest(after))
+		allowed := everyAttribute(before).rest(before).difference(everyAttribute(after).rest(after))
+		emptyBlank(before.Element())
+		emptyBlank(after.Element())
+		equal := document.Equal(before.Element(), after.Element(), func(*xmlquery.Node) bool { return false })
 		if (d == nil) != equal {
 			t.Errorf("difference %+v, but equal: %t\n%s\n%s", d, equal, x, y)
 		}
 		if d != nil && d.place == "" {
 			t.Errorf("a difference without a place\n%s\n%s", x, y)
 		}
-		if more := everyAttribute(before).rest(before).difference(everyAttribute(after).rest(after)); equal && more != nil {
-			t.Errorf("equal, but with all attributes allowed there is %+v\n%s\n%s", more, x, y)
+		if equal && allowed != nil {
+			t.Errorf("equal, but with all attributes allowed there is %+v\n%s\n%s", allowed, x, y)
 		}
 	})
+}
+
+// emptyBlank empties the elements that hold nothing but white space and comments.
+func emptyBlank(n *xmlquery.Node) {
+	elements := document.Elements(n)
+	if len(elements) == 0 && isBlank(document.Text(n)) {
+		n.FirstChild, n.LastChild = nil, nil
+	}
+	for _, c := range elements {
+		emptyBlank(c)
+	}
 }
 
 // everyAttribute leaves out all attributes of a document.
