@@ -93,7 +93,10 @@ func (a attempt) on(old, new string) attempt {
 	return a
 }
 
-const devicesTag = "\t<devices>\n"
+const (
+	devicesTag = "\t<devices>\n"
+	aClock     = "\t<clock offset='timezone' timezone='UTC'/>\n"
+)
 
 var forbidden = map[string][]attempt{
 	"emulator": {
@@ -192,6 +195,14 @@ var forbidden = map[string][]attempt{
 			add("/domain/devices", "<channel x:type='unix' type='qemu-vdagent' xmlns:x='urn:x'><source mode='bind' path='/x'/><target type='virtio' name='x'/></channel>")),
 		one("libvirt does not look at the prefix", "/domain/devices/channel[2]",
 			add("/domain/devices", "<channel type='qemu-vdagent' xmlns:x='urn:x'><x:log file='/x'/><target type='virtio' name='x'/></channel>")),
+		one("libvirt does not look at the namespace of a target's type", "/domain/devices/channel[2]",
+			add("/domain/devices", "<channel type='qemu-vdagent' xmlns:x='urn:x'><target x:type='guestfwd' type='virtio' name='x'/></channel>")),
+		one("labels of the source's file", "/domain/devices/channel[2]", add("/domain/devices", vdagent("<source><seclabel model='dac' relabel='no'/></source>"))),
+		one("a path in the source", "/domain/devices/channel[2]", add("/domain/devices", vdagent("<source path='/x'/>"))),
+		one("a path in the second source", "/domain/devices/channel[2]", add("/domain/devices", vdagent("<source><clipboard copypaste='yes'/></source><source path='/x'/>"))),
+		one("a host in the source", "/domain/devices/channel[2]", add("/domain/devices", vdagent("<source mode='connect' host='192.0.2.1' service='80'/>"))),
+		one("a connection that is made again", "/domain/devices/channel[2]", add("/domain/devices", vdagent("<source><reconnect enabled='yes' timeout='1'/></source>"))),
+		one("a protocol", "/domain/devices/channel[2]", add("/domain/devices", vdagent("<protocol type='telnet'/>"))),
 		one("a channel that is there turned into one that is allowed", "/domain/devices/channel", set("//channel/@type", "qemu-vdagent")),
 		one("USB redirection", "/domain/devices/redirdev[1]/source/@path", set("//redirdev/source/@path", "/x")),
 	},
@@ -258,6 +269,25 @@ var forbidden = map[string][]attempt{
 		one("launchSecurity", "/domain/launchSecurity", add("/domain", "<launchSecurity type='sev'><policy>0x1</policy></launchSecurity>")),
 		one("created", "/domain/launchSecurity", set("/domain/launchSecurity/@type", "sev")),
 	},
+	"time zone": {
+		one("a file of the node", "/domain/clock", set("/domain/clock/@timezone", ":/etc/shadow")),
+		one("the same without a colon", "/domain/clock", set("/domain/clock/@timezone", "/etc/shadow")),
+		one("from the folder of time zones upwards", "/domain/clock", set("/domain/clock/@timezone", "Europe/../../../../etc/shadow")),
+		one("from there, with a colon", "/domain/clock", set("/domain/clock/@timezone", ":../../../etc/shadow")),
+		one("with a new clock", "/domain/clock", replace("/domain/clock", "<clock offset='timezone' timezone='/dev/x'/>")).on(devicesTag, aClock+devicesTag),
+		one("merged", "/domain/clock", mix("<clock offset='timezone' timezone='./dev/x'/>")),
+		one("a second clock", "/domain/clock", add("/domain", "<clock offset='timezone' timezone=':/x'/>")).on(devicesTag, aClock+devicesTag),
+		one("libvirt does not look at the namespace", "/domain/clock", replace("/domain/clock", "<clock offset='timezone' x:timezone='/x' timezone='UTC' xmlns:x='urn:x'/>")).on(devicesTag, aClock+devicesTag),
+	},
+	"children of devices that are allowed": {
+		one("of the balloon", "/domain/devices/memballoon", add("//memballoon", "<source path='/x'/>")),
+		one("a new balloon", "/domain/devices/memballoon", replace("//memballoon", "<memballoon model='virtio'><backend><device path='/x'/></backend></memballoon>")),
+		one("a ROM of the balloon", "/domain/devices/memballoon", set("//memballoon/rom/@file", "/x")),
+		one("of the watchdog", "/domain/devices/watchdog", add("//watchdog", "<source path='/x'/>")),
+		one("of the sound card", "/domain/devices/sound", add("//sound", "<source path='/x'/>")),
+		one("of an input", "/domain/devices/input[1]", add("//input[@bus='usb']", "<log file='/x'/>")),
+		one("of a channel", "/domain/devices/channel[2]", add("/domain/devices", vdagent("<boot order='1'/>"))),
+	},
 	"memory and CPUs": {
 		one("memory", "/domain/memory/text()", set("/domain/memory", "1")),
 		one("its unit", "/domain/memory/@unit", set("/domain/memory/@unit", "GiB")),
@@ -293,6 +323,11 @@ var forbidden = map[string][]attempt{
 		one("an address", "/domain/devices/disk[2]/address/@unit", set("//disk[target/@dev='sda']/address/@unit", "5")),
 		one("an alias", "/domain/devices/disk[1]/alias/@name", set("//disk[target/@dev='vda']/alias/@name", "ua-other")),
 	},
+}
+
+// vdagent is a channel of the kind that is allowed, with more in it.
+func vdagent(more string) string {
+	return "<channel type='qemu-vdagent'>" + more + "<target type='virtio' name='com.redhat.spice.0'/></channel>"
 }
 
 func TestPolicyDenies(t *testing.T) {
@@ -335,29 +370,34 @@ func checkDenied(t *testing.T, err error, place string) {
 // What a tenant may do under the default policy.
 func TestPolicyAllows(t *testing.T) {
 	cases := map[string][]bundle.DomainRule{
-		"SMBIOS":       {set("/domain/os/smbios/@mode", "sysinfo"), set("/domain/sysinfo[@type='smbios']/baseBoard/entry[@name='manufacturer']", "Radical Edward")},
-		"merged":       {mix("<clock offset='localtime'/><os><smbios mode='sysinfo'/></os><devices><disk><target dev='vda' rotation_rate='1'/><serial>S</serial></disk><interface><alias name='ua-default'/><mtu size='9000'/></interface></devices>")},
-		"replaced":     {replace("//sound", "<sound model='ac97'/>"), replace("//memballoon", "<memballoon model='none'/>")},
-		"SMBIOS away":  {remove("/domain/sysinfo"), remove("/domain/os/smbios")},
-		"iotune":       {set("//disk/iotune/total_iops_sec", "100"), set("//disk[target/@bus='virtio']/iotune/group_name", "g")},
-		"disk":         {set("//disk/serial", "S"), set("//disk/wwn", "5000c50015ea71aa"), set("//disk/target/@rotation_rate", "1"), set("//disk/blockio/@logical_block_size", "4096")},
-		"disk driver":  {set("//disk/driver/@cache", "writeback"), set("//disk/driver/@detect_zeroes", "unmap"), remove("//disk/driver/@discard")},
-		"interface":    {set("//interface/mtu/@size", "9000"), set("//interface/model/@type", "vmxnet3"), set("//interface/driver/@queues", "2"), set("//interface/driver/@rx_queue_size", "1024"), set("//interface/driver/@tx_queue_size", "256")},
-		"no mtu":       {remove("//interface/mtu")},
-		"vdagent":      {add("/domain/devices", "<channel type='qemu-vdagent'><source><clipboard copypaste='yes'/></source><target type='virtio' name='com.redhat.spice.0'/></channel>")},
-		"video":        {set("//video/model/@type", "virtio"), set("//video/model/@vram", "65536"), set("//video/model/@heads", "2"), set("//video/model/resolution/@x", "800"), set("//video/model/resolution/@y", "600")},
-		"CPU":          {set("/domain/cpu/@mode", "custom"), set("/domain/cpu/model", "Skylake-Server"), set("/domain/cpu/feature[@name='vmx']/@policy", "disable"), set("/domain/cpu/cache/@mode", "passthrough")},
-		"features":     {set("/domain/features/kvm/hidden/@state", "off"), set("/domain/features/hyperv/vendor_id/@value", "x")},
-		"clock":        {set("/domain/clock/@offset", "localtime"), set("/domain/clock/timer[@name='hpet']/@present", "no"), set("/domain/clock/timer[@name='rtc']/catchup/@threshold", "1")},
-		"watchdog":     {set("//watchdog/@action", "reset")},
-		"no watchdog":  {remove("//watchdog")},
-		"sound":        {set("//sound/@model", "ac97")},
-		"no balloon":   {set("//memballoon/@model", "none")},
-		"input":        {set("//input[@bus='usb']/@bus", "ps2"), set("//input[@bus='ps2']/@type", "mouse")},
-		"nothing":      {set("/domain/vcpu", "16"), remove("//emulator")},
-		"back again":   {set("/domain/name", "other"), set("/domain/name", "vms_devices")},
-		"mixed nodes":  {set("//disk/serial", "S"), set("//disk/driver/@cache", "none")},
-		"many entries": {set("/domain/sysinfo/system/entry[@name='sku']", "1"), set("/domain/sysinfo/chassis/entry[@name='asset']", "2")},
+		"SMBIOS":              {set("/domain/os/smbios/@mode", "sysinfo"), set("/domain/sysinfo[@type='smbios']/baseBoard/entry[@name='manufacturer']", "Radical Edward")},
+		"merged":              {mix("<clock offset='localtime'/><os><smbios mode='sysinfo'/></os><devices><disk><target dev='vda' rotation_rate='1'/><serial>S</serial></disk><interface><alias name='ua-default'/><mtu size='9000'/></interface></devices>")},
+		"replaced":            {replace("//sound", "<sound model='ac97'/>"), replace("//memballoon", "<memballoon model='none'/>")},
+		"SMBIOS away":         {remove("/domain/sysinfo"), remove("/domain/os/smbios")},
+		"iotune":              {set("//disk/iotune/total_iops_sec", "100"), set("//disk[target/@bus='virtio']/iotune/group_name", "g")},
+		"disk":                {set("//disk/serial", "S"), set("//disk/wwn", "5000c50015ea71aa"), set("//disk/target/@rotation_rate", "1"), set("//disk/blockio/@logical_block_size", "4096")},
+		"disk driver":         {set("//disk/driver/@cache", "writeback"), set("//disk/driver/@detect_zeroes", "unmap"), remove("//disk/driver/@discard")},
+		"interface":           {set("//interface/mtu/@size", "9000"), set("//interface/model/@type", "vmxnet3"), set("//interface/driver/@queues", "2"), set("//interface/driver/@rx_queue_size", "1024"), set("//interface/driver/@tx_queue_size", "256")},
+		"no mtu":              {remove("//interface/mtu")},
+		"vdagent":             {add("/domain/devices", vdagent("<source><clipboard copypaste='yes'/><mouse mode='client'/></source><alias name='ua-x'/><address type='virtio-serial' controller='0' bus='0' port='5'/>"))},
+		"vdagent of KubeVirt": {add("/domain/devices", vdagent("<source mode='' path=''/>"))},
+		"video":               {set("//video/model/@type", "virtio"), set("//video/model/@vram", "65536"), set("//video/model/@heads", "2"), set("//video/model/resolution/@x", "800"), set("//video/model/resolution/@y", "600")},
+		"CPU":                 {set("/domain/cpu/@mode", "custom"), set("/domain/cpu/model", "Skylake-Server"), set("/domain/cpu/feature[@name='vmx']/@policy", "disable"), set("/domain/cpu/cache/@mode", "passthrough")},
+		"features":            {set("/domain/features/kvm/hidden/@state", "off"), set("/domain/features/hyperv/vendor_id/@value", "x")},
+		"clock":               {set("/domain/clock/@offset", "localtime"), set("/domain/clock/timer[@name='hpet']/@present", "no"), set("/domain/clock/timer[@name='rtc']/catchup/@threshold", "1")},
+		"time zone":           {set("/domain/clock/@offset", "timezone"), set("/domain/clock/@timezone", "America/Port-au-Prince")},
+		"no city":             {set("/domain/clock/@timezone", "Etc/GMT+5")},
+		"balloon":             {mix("<devices><memballoon model='virtio' autodeflate='on'><stats period='5'/><driver iommu='on'/><alias name='ua-x'/><address type='pci' domain='0' bus='9' slot='0' function='0'/></memballoon></devices>")},
+		"addresses":           {set("//watchdog/address/@type", "pci"), set("//sound/address/@type", "pci"), add("//sound", "<codec type='micro'/>"), add("//sound", "<audio id='1'/>"), set("//input[@bus='virtio']/driver/@iommu", "on")},
+		"watchdog":            {set("//watchdog/@action", "reset")},
+		"no watchdog":         {remove("//watchdog")},
+		"sound":               {set("//sound/@model", "ac97")},
+		"no balloon":          {set("//memballoon/@model", "none")},
+		"input":               {set("//input[@bus='usb']/@bus", "ps2"), set("//input[@bus='ps2']/@type", "mouse")},
+		"nothing":             {set("/domain/vcpu", "16"), remove("//emulator")},
+		"back again":          {set("/domain/name", "other"), set("/domain/name", "vms_devices")},
+		"mixed nodes":         {set("//disk/serial", "S"), set("//disk/driver/@cache", "none")},
+		"many entries":        {set("/domain/sysinfo/system/entry[@name='sku']", "1"), set("/domain/sysinfo/chassis/entry[@name='asset']", "2")},
 	}
 	for name, rules := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -442,8 +482,16 @@ func TestPolicyScope(t *testing.T) {
 		"Blame":         {"the patch that did it is named", in, []bundle.Patch{onePatch("a", set("//disk/serial", "S")), onePatch("b", denied), onePatch("c", set("//disk/serial", "T"))}, []bundle.Policy{policy("a", "//disk/serial")}, "", "DomainPatch ns/b: spec.domain: denied"},
 		"Undone": {"what was undone is forgotten", in, []bundle.Patch{ignored, cluster(onePatch("c", set("//disk[target/@dev='vda']/serial", "C"), set("/domain/os/smbios/@mode", "emulate"))), onePatch("p", denied)},
 			[]bundle.Policy{policy("a", "//disk/serial", "//smbios/@mode")}, "", "DomainPatch ns/p: spec.domain: denied"},
-		"Limit":        {"what cannot be told is denied", matches, []bundle.Patch{onePatch("p", set("//disk/serial", "S"))}, []bundle.Policy{policy("a", "//disk/serial", "//a")}, "", "denied: DomainPatchPolicy a does not tell what it allows: spec.allow[1].path: //a: "},
-		"LimitUnmoved": {"but only where something changed", matches, []bundle.Patch{onePatch("p", set("/domain/vcpu", "16"))}, []bundle.Policy{policy("a", "//a")}, "", ""},
+		"Limit":          {"what cannot be told is denied", matches, []bundle.Patch{onePatch("p", set("//disk/serial", "S"))}, []bundle.Policy{policy("a", "//disk/serial", "//a")}, "", "denied: DomainPatchPolicy a does not tell what it allows: spec.allow[1].path: //a: "},
+		"LimitUnmoved":   {"but only where something changed", matches, []bundle.Patch{onePatch("p", set("/domain/vcpu", "16"))}, []bundle.Policy{policy("a", "//a")}, "", ""},
+		"Metadata":       {"metadata are of KubeVirt's namespace", in, []bundle.Patch{onePatch("p", set("//kubevirt:uid", "x"))}, []bundle.Policy{policy("a", "/domain/metadata")}, ">x</uid>", ""},
+		"Domain":         {"a policy may allow all", in, []bundle.Patch{onePatch("p", set("//kubevirt:uid", "x"), denied)}, []bundle.Policy{policy("a", "/domain")}, ">4</vcpu>", ""},
+		"DomainQEMU":     {"QEMU's namespace included", in, []bundle.Patch{onePatch("p", add("/domain", "<qemu:commandline><qemu:arg value='-s'/></qemu:commandline>"))}, []bundle.Policy{policy("a", "/domain")}, "qemu:arg", ""},
+		"MetadataBeside": {"no more than metadata", in, []bundle.Patch{onePatch("p", set("//kubevirt:uid", "x"), denied)}, []bundle.Policy{policy("a", "/domain/metadata")}, "", "denied by DomainPatchPolicy a: /domain/vcpu/text() is changed"},
+		"BlankFilled": {"white space is no obstacle", strings.Replace(in, features(t, in), "<features>\n\t</features>", 1), []bundle.Patch{onePatch("p", set("/domain/features/kvm/hidden/@state", "on"))},
+			[]bundle.Policy{policy("a", "/domain/features/kvm")}, `<hidden state="on"`, ""},
+		"BlankLeft": {"nor is a comment", strings.Replace(in, features(t, in), "<features>\n<!-- c -->\n<kvm><hidden state='on'/></kvm>\n</features>", 1), []bundle.Patch{onePatch("p", remove("/domain/features/kvm"))},
+			[]bundle.Policy{policy("a", "/domain/features/kvm")}, "<!-- c -->", ""},
 		"Placeholder": {"policies do not see what rules do not see", strings.Replace(in, "</devices>", "<interface type='ethernet'><alias name='placeholder-1'/></interface></devices>", 1),
 			[]bundle.Patch{onePatch("p", set("//interface/mtu/@size", "9000"))}, []bundle.Policy{policy("a", "/domain/devices/interface[1]/mtu", "/domain/devices/interface[2]/mtu")}, `<mtu size="9000">`, ""},
 	}
@@ -459,6 +507,17 @@ func TestPolicyScope(t *testing.T) {
 			}
 		})
 	}
+}
+
+// features are those of a domain, as they are written.
+func features(t *testing.T, domain string) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(domain, "<features>")
+	inner, _, found := strings.Cut(rest, "</features>")
+	if !found {
+		t.Fatal("the domain has no features")
+	}
+	return "<features>" + inner + "</features>"
 }
 
 func TestCompilePolicies(t *testing.T) {
