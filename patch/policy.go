@@ -4,7 +4,6 @@
 package patch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -128,13 +127,11 @@ func (call *domainCall) governed() (*remnant, error) {
 	return rest, nil
 }
 
-// selects finds the nodes that the policies allow to change. A limit that a path hits denies.
+// selects finds the nodes that the policies allow to change. A limit that a path hits denies,
+// and so does the end of the call's time, which every path's budget asks for at first.
 func (p *policies) selects(call *domainCall) (leftOut, error) {
 	out := leftOut{}
 	for _, a := range p.allowed {
-		if err := context.Cause(call.ctx); err != nil {
-			return nil, err
-		}
 		nodes, err := a.path.Select(call.doc, &selector.Budget{Context: call.ctx})
 		if err != nil {
 			return nil, fmt.Errorf("denied: %s does not tell what it allows: %s: %s: %w", a.policy, a.field, a.path, err)

@@ -539,17 +539,6 @@ func TestCompilePolicies(t *testing.T) {
 	}
 }
 
-func TestPolicyDeadline(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	b := rules(set("//disk/serial", "S"))
-	b.Policies = []bundle.Policy{defaultPolicy(t)}
-	_, _, err := compile(t, b).Domain(ctx, []byte(testDomain(t, "devices")), nil, nil)
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-}
-
 func BenchmarkPolicies(b *testing.B) {
 	in, rule := []byte(testDomain(b, "devices")), set("//disk/serial", "S")
 	for name, policies := range map[string][]bundle.Policy{"none": nil, "default": {defaultPolicy(b)}} {

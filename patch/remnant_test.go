@@ -4,6 +4,8 @@
 package patch
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/antchfx/xmlquery"
 
+	"github.com/domainpatch/domainpatch/patch/bundle"
 	"github.com/domainpatch/domainpatch/patch/document"
 	"github.com/domainpatch/domainpatch/patch/selector"
 )
@@ -157,6 +160,27 @@ func remains(t *testing.T, text []byte, allow []string) *remnant {
 		}
 	}
 	return left.rest(doc)
+}
+
+// A rule looks at the time when it is done, so a call seldom runs out of it in a policy.
+func TestPolicyDeadline(t *testing.T) {
+	doc, err := document.Parse(wrap("<clock/>"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies, err := compilePolicies(&bundle.Bundle{Policies: []bundle.Policy{{Name: "a", Allow: []string{"/domain/clock"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	call := &domainCall{input: input{ctx: ctx}, doc: doc, policies: &policies}
+	if left, err := policies.selects(call); err != nil || len(left) != 1 {
+		t.Fatalf("in time: %v, %d nodes", err, len(left))
+	}
+	cancel(errDuration)
+	if _, err := call.governed(); !errors.Is(err, errDuration) {
+		t.Errorf("out of time: %v", err)
+	}
 }
 
 // FuzzDifference compares with a judge of its own: where nothing is allowed, two documents
