@@ -77,7 +77,7 @@ func TestCompileDomainRuleRefuses(t *testing.T) {
 		"merge, other name":         {merge("", "<devices/>"), "spec.domain[0].xml: /domain selects <domain>, and the xml is a <devices>: merge takes a partial element of the same name"},
 		"merge, dots":               {merge("", "<domain>\n ...\n <os><type>hvm</type></os></domain>"), `spec.domain[0].xml: <domain> holds the text "..." beside elements: leave it out`},
 		"merge, two of one":         {merge("", "<domain><cpu><feature name='x'/><feature name='x'/></cpu></domain>"), "spec.domain[0].xml: <cpu>: the fragment has two <feature> that agree on @name"},
-		"merge, repeated":           {merge("", "<domain><devices><video/><video/></devices></domain>"), "spec.domain[0].xml: <devices> has several <video>, and nothing tells them apart: use add with a key"},
+		"merge, repeated":           {merge("", "<domain><devices><video/><video/></devices></domain>"), "spec.domain[0].xml: <devices> has several <video>, and nothing tells them apart: give the rule a key, merge each by a path that selects it alone, or use add for what is new"},
 		"merge, alias":              {merge("", "<domain><devices><disk><alias name='x'/></disk></devices></domain>"), `<disk>: the alias "x" must start with ua-`},
 		"position for set":          {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Value: ptr("x"), Position: bundle.PositionFirst}, "spec.domain[0].position: op set takes no position"},
 		"bad position":              {bundle.DomainRule{Op: bundle.OpAdd, Path: "/domain", XML: "<cpu/>", Position: "middle"}, `"middle" is none of last, first, before, after`},

@@ -236,7 +236,7 @@ func size(e *xmlquery.Node) int {
 	return n
 }
 
-// findKeyless finds twins for the elements without a key that have none yet: each in a
+// findKeyless finds twins for the loose elements that have none yet: each in a
 // sibling of its own, which is not the twin of another element.
 func (s *search) findKeyless(parent *xmlquery.Node, all []identified, there *siblings, repeat bool) error {
 	taken := map[*xmlquery.Node]bool{}
@@ -244,7 +244,7 @@ func (s *search) findKeyless(parent *xmlquery.Node, all []identified, there *sib
 	for _, id := range all {
 		if id.twin != nil {
 			taken[id.twin] = true
-		} else if id.keyless {
+		} else if id.isLoose() {
 			wanted = append(wanted, id.element)
 		}
 	}
@@ -252,7 +252,7 @@ func (s *search) findKeyless(parent *xmlquery.Node, all []identified, there *sib
 	found := s.find(parent, wanted, free, repeat)
 	next := 0
 	for i := range all {
-		if all[i].keyless && all[i].twin == nil {
+		if all[i].isLoose() && all[i].twin == nil {
 			all[i].twin = found.partner(next)
 			next++
 		}

@@ -18,8 +18,12 @@ type identified struct {
 	element *xmlquery.Node
 	key     key
 	keyless bool
+	listed  bool           // keyless, in a list whose order and number count
 	twin    *xmlquery.Node // what it is in the document; nil where it is missing
 }
+
+// isLoose says whether nothing but what it holds tells the element from its siblings.
+func (id *identified) isLoose() bool { return id.keyless && !id.listed }
 
 // identify finds the key that tells an element from its siblings: the rule's own where the
 // element carries it, else the first of the table that it carries.
@@ -34,7 +38,7 @@ func identify(parent, e *xmlquery.Node, own *key) (identified, error) {
 			return identified{element: e, key: k}, nil
 		}
 	}
-	return identified{element: e, keyless: true}, nil
+	return identified{element: e, keyless: true, listed: isListed(parent, tableName(e))}, nil
 }
 
 // identifyChildren identifies elements that go below one parent, and refuses two of one

@@ -18,7 +18,7 @@ import (
 // siblings of the same name.
 type identity struct {
 	parent, element string
-	keys            []key  // best first; none where libvirt tells several apart by nothing but their order
+	keys            []key  // best first; none where nothing tells several apart: devices, and lists whose order and number count
 	required        bool   // libvirt refuses the element without its first key
 	libvirt         string // section of libvirt's formatdomain page, and what it says where that is not plain
 	kubevirt        string // field of KubeVirt v1.9.0's virtwrap/api/schema.go that carries the key to the next call, or dropped
@@ -75,10 +75,16 @@ var identities = []identity{
 	{"chassis", "entry", []key{attrKey("name")}, true, "SMBIOS System Information", "SysInfo.Chassis, Entry.Name"},
 	{"oemStrings", "entry", nil, false, "SMBIOS System Information: order counts", dropped},
 
+	{"os", "initarg", nil, false, "Container boot: order counts", dropped},
+	{"os", "initenv", []key{attrKey("name")}, true, "Container boot", dropped},
+	{"acpi", "table", []key{attrKey("type")}, true, "ACPI table in the operating system: one of each type", "ACPITable.Type"},
 	{"os", "boot", []key{attrKey("dev")}, true, "BIOS bootloader", "OS.BootOrder, Boot.Dev"},
 	{"firmware", "feature", []key{attrKey("name")}, true, "BIOS bootloader", "FirmwareInfo.Features, Name"},
 	{"cpu", "feature", []key{attrKey("name")}, true, "CPU model and topology", "CPU.Features, Name"},
 	{"numa", "cell", []key{attrKey("id")}, false, "Guest NUMA topology", "NUMA.Cells, ID"},
+	{"cell", "cache", []key{attrKey("level")}, true, "ACPI Heterogeneous Memory Attribute Table", dropped},
+	{"interconnects", "latency", []key{{attrs: []string{"initiator", "target", "type"}, optional: []string{"cache"}}}, true, "ACPI Heterogeneous Memory Attribute Table", dropped},
+	{"interconnects", "bandwidth", []key{{attrs: []string{"initiator", "target", "type"}, optional: []string{"cache"}}}, true, "ACPI Heterogeneous Memory Attribute Table", dropped},
 	{"distances", "sibling", []key{attrKey("id")}, true, "Guest NUMA topology", "NUMACellDistances.Siblings, ID"},
 	{"clock", "timer", []key{attrKey("name")}, true, "Time keeping", "Clock.Timer, Name"},
 	{"vcpus", "vcpu", []key{attrKey("id")}, true, "CPU Allocation", "VCPUs.VCPU, ID"},
@@ -88,17 +94,44 @@ var identities = []identity{
 	{"cputune", "iothreadsched", []key{attrKey("iothreads")}, true, "CPU Tuning", dropped},
 	{"cputune", "cachetune", []key{attrKey("vcpus")}, true, "CPU Tuning", dropped},
 	{"cputune", "memorytune", []key{attrKey("vcpus")}, true, "CPU Tuning", dropped},
+	{"cachetune", "cache", []key{attrKey("id", "level", "type")}, true, "CPU Tuning", dropped},
+	{"cachetune", "monitor", []key{attrKey("level", "vcpus")}, true, "CPU Tuning", dropped},
+	{"memorytune", "node", []key{attrKey("id")}, true, "CPU Tuning", dropped},
+	{"memorytune", "monitor", []key{attrKey("vcpus")}, true, "CPU Tuning", dropped},
 	{"numatune", "memnode", []key{attrKey("cellid")}, true, "NUMA Node Tuning", "NUMATune.MemNodes, CellID"},
 	{"iothreadids", "iothread", []key{attrKey("id")}, true, "IOThreads Allocation", dropped},
 	{"iothreads", "iothread", []key{attrKey("id")}, true, "Hard drives, floppy disks, CDROMs: threads of a disk", "DiskIOThreads.IOThread, Id"},
+	{"iothread", "queue", []key{attrKey("id")}, true, "Hard drives, floppy disks, CDROMs: queues of a thread", dropped},
+	{"throttlegroups", "throttlegroup", []key{textKey("group_name")}, true, "Throttle groups", dropped},
+	{"throttlefilters", "throttlefilter", []key{attrKey("group")}, true, "Hard drives, floppy disks, CDROMs", dropped},
+	{"keywrap", "cipher", []key{attrKey("name")}, true, "Key Wrap", dropped},
+	{"cookies", "cookie", []key{attrKey("name")}, true, "Hard drives, floppy disks, CDROMs", dropped},
+	{"slices", "slice", []key{attrKey("type")}, true, "Hard drives, floppy disks, CDROMs", dropped},
+	{"statistics", "statistic", []key{attrKey("interval")}, true, "Hard drives, floppy disks, CDROMs: latency histograms", dropped},
+	{"source", "seclabel", []key{{optional: []string{"model"}}}, false, "Security label: of a file, one for each security driver", dropped},
+	{"idmap", "uid", []key{attrKey("start")}, true, "Filesystems; Container boot", dropped},
+	{"idmap", "gid", []key{attrKey("start")}, true, "Filesystems; Container boot", dropped},
 	{"blkiotune", "device", []key{textKey("path")}, true, "Block I/O Tuning", dropped},
 	{"perf", "event", []key{attrKey("name")}, true, "Performance monitoring events", dropped},
 	{"vlan", "tag", []key{attrKey("id")}, true, "Setting VLAN tag", dropped},
-	{"filterref", "parameter", nil, false, "Traffic filtering with NWFilter: a name may have several values", dropped},
+	{"interface", "ip", []key{attrKey("address")}, true, "IP configuration", dropped},
+	{"interface", "route", []key{{attrs: []string{"address"}, optional: []string{"prefix", "netmask"}}}, true, "IP configuration", dropped},
+	{"interface", "portForward", nil, false, "Userspace connection using passt: order counts", "Interface.PortForward"},
+	{"portForward", "range", []key{attrKey("start")}, true, "Userspace connection using passt", "InterfacePortForward.Ranges, Start"},
+	{"source", "ip", []key{attrKey("address")}, true, "Generic ethernet connection: the host's side", dropped},
+	{"source", "route", []key{{attrs: []string{"address"}, optional: []string{"prefix", "netmask"}}}, true, "Generic ethernet connection: the host's side", dropped},
+	{"redirfilter", "usbdev", nil, false, "Redirected devices: the first that fits counts", dropped},
+	{"smartcard", "certificate", nil, false, "Smartcard devices: three", dropped},
+	{"sound", "codec", []key{attrKey("type")}, true, "Sound devices", dropped},
+	{"filterref", "parameter", []key{attrKey("name")}, true, "Traffic filtering with NWFilter: several values of one name take `key: '@value'`", dropped},
 	{"graphics", "channel", []key{attrKey("name")}, true, "Graphical framebuffers: SPICE channels", dropped},
-	{"hugepages", "page", nil, false, "Memory Backing: size and nodeset together", "HugePages.HugePage"},
+	{"hugepages", "page", []key{{optional: []string{"nodeset"}}}, false, "Memory Backing: one size for each nodeset, and one for the nodes without", "HugePage.NodeSet"},
 	{"qemu:commandline", "qemu:arg", nil, false, "QEMU command-line passthrough: order and number count", dropped},
-	{"qemu:commandline", "qemu:env", nil, false, "QEMU command-line passthrough: order and number count", dropped},
+	{"qemu:commandline", "qemu:env", []key{attrKey("name")}, true, "QEMU command-line passthrough", dropped},
+	{"qemu:capabilities", "qemu:add", []key{attrKey("capability")}, true, "QEMU command-line passthrough", dropped},
+	{"qemu:capabilities", "qemu:del", []key{attrKey("capability")}, true, "QEMU command-line passthrough", dropped},
+	{"qemu:override", "qemu:device", []key{attrKey("alias")}, true, "QEMU command-line passthrough: overriding properties", dropped},
+	{"qemu:frontend", "qemu:property", []key{attrKey("name")}, true, "QEMU command-line passthrough: overriding properties", dropped},
 }
 
 // singles are the other elements that libvirt allows once per parent: their name is their key.
@@ -117,6 +150,7 @@ var singles = []struct {
 		"smm", "ioapic", "hpt", "htm", "nested-hv", "vmcoreinfo", "msrs", "ccf-assist", "cfpc", "sbbc", "ibs", "tcg", "async-teardown", "ras", "ps2", "aia"}},
 	{"hyperv", "Hypervisor features", "FeatureHyperv", []string{"relaxed", "vapic", "spinlocks", "vpindex", "runtime", "synic", "stimer", "reset", "vendor_id", "frequencies",
 		"reenlightenment", "tlbflush", "ipi", "evmcs", "avic", "emsr_bitmap", "xmm_input"}},
+	{"qemu:device", "QEMU command-line passthrough", dropped, []string{"qemu:frontend"}},
 	{"stimer", "Hypervisor features", "SyNICTimer", []string{"direct"}},
 	{"tlbflush", "Hypervisor features", "TLBFlush", []string{"direct", "extended"}},
 	{"kvm", "Hypervisor features", "FeatureKVM", []string{"hidden", "hint-dedicated", "poll-control", "pv-ipi", "dirty-ring"}},
@@ -196,6 +230,12 @@ func identityOf(parent *xmlquery.Node, element string) *identity {
 	return nil
 }
 
+// isListed says whether an element stands in a list whose order and number count.
+func isListed(parent *xmlquery.Node, element string) bool {
+	row := identityOf(parent, element)
+	return row != nil && len(row.keys) == 0 && !isDevices(parent)
+}
+
 // keysOf lists the keys of an element below a parent; none where nothing is known.
 func keysOf(parent *xmlquery.Node, element string) []key {
 	if row := identityOf(parent, element); row != nil {
@@ -238,12 +278,14 @@ func hasChild(n *xmlquery.Node, namespace, name string) bool {
 func isDevices(n *xmlquery.Node) bool { return n.Data == "devices" && n.NamespaceURI == "" }
 
 // tableName is the element's name as the table spells it.
-func tableName(n *xmlquery.Node) string {
-	switch n.NamespaceURI {
+func tableName(n *xmlquery.Node) string { return tableNameOf(n.NamespaceURI, n.Data) }
+
+func tableNameOf(namespace, name string) string {
+	switch namespace {
 	case "":
-		return n.Data
+		return name
 	case document.QEMUNamespace:
-		return "qemu:" + n.Data
+		return "qemu:" + name
 	}
-	return n.NamespaceURI + " " + n.Data
+	return namespace + " " + name
 }

@@ -25,6 +25,7 @@ var places = map[string][]string{
 	"memballoon": {"domain", "devices"}, "rng": {"domain", "devices"}, "tpm": {"domain", "devices"}, "vsock": {"domain", "devices"}, "iommu": {"domain", "devices"},
 	"memory": {"domain", "devices"}, "serial": {"domain", "devices"}, "channel": {"domain", "devices"}, "console": {"domain", "devices"},
 	"redirdev": {"domain", "devices"}, "filesystem": {"domain", "devices"}, "binary": {"domain", "devices", "filesystem"}, "hostdev": {"domain", "devices"},
+	"acpi": {"domain", "os"}, "portForward": {"domain", "devices", "interface"},
 }
 
 // at makes an element by its name and the names above it.

@@ -24,6 +24,8 @@ type key struct {
 	attrs []string
 	text  bool // the text of the child
 
+	optional []string // attributes of the element itself that tell it apart as well; empty is the same as missing
+
 	fold bool                        // letters of either case are the same
 	also func(*xmlquery.Node) string // what else tells two elements apart; nil for nothing
 }
@@ -35,7 +37,7 @@ func childKey(child string, attrs ...string) key { return key{child: child, attr
 func textKey(child string) key { return key{child: child, text: true} }
 
 // isSingle says whether the name alone identifies the element.
-func (k key) isSingle() bool { return len(k.attrs) == 0 && !k.text }
+func (k key) isSingle() bool { return len(k.attrs) == 0 && len(k.optional) == 0 && !k.text }
 
 // maxKeySteps is how many steps the key of a rule may have.
 const maxKeySteps = 4
@@ -83,6 +85,11 @@ func (k key) value(n *xmlquery.Node) (value string, ok bool) {
 		}
 		value += name + "=" + of.Attr[i].Value + "\x00"
 	}
+	for _, name := range k.optional {
+		if i := document.Attribute(n, "", name); i >= 0 && n.Attr[i].Value != "" {
+			value += name + "=" + n.Attr[i].Value + "\x00"
+		}
+	}
 	if k.fold {
 		value = strings.ToLower(value)
 	}
@@ -110,6 +117,9 @@ func childNamed(n *xmlquery.Node, name string) *xmlquery.Node {
 	return nil
 }
 
+// attributes are the names of all attributes of the key.
+func (k key) attributes() []string { return slices.Concat(k.attrs, k.optional) }
+
 // String names a key as a path.
 func (k key) String() string {
 	if k.text {
@@ -119,7 +129,7 @@ func (k key) String() string {
 	if k.child != "" {
 		prefix = k.child + "/"
 	}
-	return prefix + "@" + strings.Join(k.attrs, " and "+prefix+"@")
+	return prefix + "@" + strings.Join(k.attributes(), " and "+prefix+"@")
 }
 
 // agreement says in what two elements with this key agree.
@@ -152,7 +162,7 @@ func (k key) survives(e *schema.Element) error {
 		of = of.Child("", step)
 	}
 	lost := k.text && !of.KeepsText()
-	for _, name := range k.attrs {
+	for _, name := range k.attributes() {
 		lost = lost || !of.Keeps("", name)
 	}
 	if lost {

@@ -66,3 +66,14 @@ func (m *matching) partner(i int) *xmlquery.Node {
 	}
 	return m.there[m.partOf[i]]
 }
+
+// partners are what the wanted elements are paired with; nil unless each has one.
+func (m *matching) partners() []*xmlquery.Node {
+	all := make([]*xmlquery.Node, len(m.partOf))
+	for i := range all {
+		if all[i] = m.partner(i); all[i] == nil {
+			return nil
+		}
+	}
+	return all
+}

@@ -176,12 +176,52 @@ func (m *merger) pair(n *xmlquery.Node, children []*xmlquery.Node) ([]identified
 		}
 		errs = append(errs, err)
 	}
-	return all, errors.Join(append(errs, m.pairKeyless(n, all, there))...)
+	return all, errors.Join(append(errs, m.pairLists(n, all, there), m.pairLoose(n, all, there))...)
 }
 
-// pairKeyless pairs the children without a key: the only one of its name on both sides. Of
-// several, those that are completed are told apart by what they hold.
-func (m *merger) pairKeyless(n *xmlquery.Node, all []identified, there *siblings) error {
+// pairLists pairs the children of a list with a run of equal siblings of that name, where it
+// stands: all of them or none, since their order and number count. What is completed was
+// found by what it holds, in any order, so that a list may stand scattered there.
+func (m *merger) pairLists(n *xmlquery.Node, all []identified, there *siblings) error {
+	lists := map[string][]*identified{}
+	for i := range all {
+		if id := &all[i]; id.listed {
+			lists[tableName(id.element)] = append(lists[tableName(id.element)], id)
+		}
+	}
+	for name, list := range lists {
+		run := make([]*xmlquery.Node, len(list))
+		for i, id := range list {
+			run[i] = id.element
+		}
+		twins := m.standingRun(there.byName[name], run)
+		if twins == nil && m.completes {
+			twins = m.find(n, run, there.byName[name], m.call.repeat).partners()
+		}
+		for i := range twins {
+			list[i].twin = twins[i]
+		}
+	}
+	return m.err
+}
+
+// standingRun finds a run of elements among siblings, one right behind the other; nil where
+// it does not stand.
+func (m *merger) standingRun(siblings, run []*xmlquery.Node) []*xmlquery.Node {
+	at := m.standing(siblings, run, m.equal)
+	if at < 0 && m.call.repeat {
+		at = m.standing(siblings, run, m.keeps)
+	}
+	if at < 0 {
+		return nil
+	}
+	return siblings[at : at+len(run)]
+}
+
+// pairLoose pairs the children of which the table knows nothing: the only one of its name on
+// both sides. Several are told apart by what they hold. On a first call, where op merge does
+// not guess, all of them or none must be there, and devices must be one.
+func (m *merger) pairLoose(n *xmlquery.Node, all []identified, there *siblings) error {
 	given := map[string]int{}
 	for _, id := range all {
 		given[tableName(id.element)]++
@@ -191,19 +231,35 @@ func (m *merger) pairKeyless(n *xmlquery.Node, all []identified, there *siblings
 		id, name := &all[i], tableName(all[i].element)
 		found := there.byName[name]
 		switch {
-		case !id.keyless || given[name] == 1 && len(found) == 0:
+		case !id.isLoose() || len(found) == 0:
 		case given[name] == 1 && len(found) == 1:
 			id.twin = found[0]
-		case m.completes || m.call.repeat:
-			several = true
+		case isDevices(n) && !m.completes && !m.call.repeat:
+			return errAmbiguous(name, given[name], len(found))
 		default:
-			return fmt.Errorf("the xml has %d <%s> to merge with %d, and nothing tells them apart: use add with a key, or a path that selects the one", given[name], name, len(found))
+			several = true
 		}
 	}
 	if !several {
 		return nil
 	}
-	return m.findKeyless(n, all, there, m.call.repeat)
+	if err := m.findKeyless(n, all, there, m.call.repeat); err != nil || m.completes || m.call.repeat {
+		return err
+	}
+	for i := range all {
+		name := tableName(all[i].element)
+		if found := there.byName[name]; all[i].isLoose() && all[i].twin == nil && len(found) > 0 {
+			return errAmbiguous(name, given[name], len(found))
+		}
+	}
+	return nil
+}
+
+// wayOut is how elements that nothing tells apart can be edited.
+const wayOut = "nothing tells them apart: give the rule a key, merge each by a path that selects it alone, or use add for what is new"
+
+func errAmbiguous(name string, given, found int) error {
+	return fmt.Errorf("the xml has %d <%s> to merge with %d, and "+wayOut, given, name, found)
 }
 
 // insertChild adds a child that has no counterpart. Op merge invents no device.
@@ -225,7 +281,7 @@ func (m *merger) insertChild(n *xmlquery.Node, id identified) error {
 }
 
 // checkMergeable refuses what no document could make mergeable: other than one element,
-// text beside elements, two children of one identity.
+// text beside elements, two children of one identity, several devices without one.
 func checkMergeable(f *document.Fragment, own *key) error {
 	if n := len(f.Elements()); n != 1 {
 		return fmt.Errorf("the xml has %d elements at its top: merge takes one partial element of the selected element's name", n)
@@ -243,8 +299,8 @@ func checkMergeableElement(e *xmlquery.Node, own *key) error {
 	}
 	seen := map[string]int{}
 	for _, id := range all {
-		if seen[tableName(id.element)]++; id.keyless && seen[tableName(id.element)] > 1 {
-			return fmt.Errorf("<%s> has several <%s>, and nothing tells them apart: use add with a key", e.Data, id.element.Data)
+		if seen[tableName(id.element)]++; isDevices(e) && id.keyless && seen[tableName(id.element)] > 1 {
+			return fmt.Errorf("<%s> has several <%s>, and "+wayOut, e.Data, id.element.Data)
 		}
 		if err := checkMergeableElement(id.element, own); err != nil {
 			return err

@@ -169,6 +169,55 @@ func TestAddReplaceMerge(t *testing.T) {
 		"merge adds a keyless child": {
 			rule: merge("", "<domain><frob><x/></frob></domain>"), doc: "<domain><name>a</name></domain>", want: "<domain><name>a</name><frob><x/></frob></domain>",
 		},
+		"merge, another page": {
+			reason: "libvirt takes one size for each nodeset",
+			rule:   merge("", `<domain><memoryBacking><hugepages><page size="2" unit="M" nodeset="1"/></hugepages></memoryBacking></domain>`),
+			doc:    `<domain><memoryBacking><hugepages><page size="1" unit="G" nodeset="0"/></hugepages></memoryBacking></domain>`,
+			want:   `<domain><memoryBacking><hugepages><page size="1" unit="G" nodeset="0"/><page size="2" unit="M" nodeset="1"/></hugepages></memoryBacking></domain>`,
+		},
+		"merge, the page of no node": {
+			rule: merge("", `<domain><memoryBacking><hugepages><page size="2" unit="M"/></hugepages></memoryBacking></domain>`),
+			doc:  `<domain><memoryBacking><hugepages><page size="1" nodeset="0"/><page size="1" unit="G"/></hugepages></memoryBacking></domain>`,
+			want: `<domain><memoryBacking><hugepages><page size="1" nodeset="0"/><page size="2" unit="M"/></hugepages></memoryBacking></domain>`,
+		},
+		"merge, a second argument": {
+			rule: merge("", qemu(`<qemu:arg value="-b"/>`)), doc: qemu(`<qemu:arg value="-a"/>`), want: qemu(`<qemu:arg value="-a"/><qemu:arg value="-b"/>`),
+		},
+		"merge, arguments": {
+			rule: merge("", `<domain><qemu:commandline><qemu:arg value="-device"/><qemu:arg value="edu"/></qemu:commandline></domain>`), doc: qemu(""), want: qemu(`<qemu:arg value="-device"/><qemu:arg value="edu"/>`),
+		},
+		"merge, arguments that stand": {
+			reason: "what is between them is no argument",
+			rule:   merge("", qemu(`<qemu:arg value="-device"/><qemu:arg value="edu"/>`)), doc: qemu(`<qemu:arg value="-s"/><qemu:arg value="-device"/><qemu:env name="A"/><qemu:arg value="edu"/><qemu:arg value="-device"/>`),
+		},
+		"merge, arguments in part": {
+			reason: "the order counts, so that all of them are added",
+			rule:   merge("", qemu(`<qemu:arg value="-device"/><qemu:arg value="edu"/>`)), doc: qemu(`<qemu:arg value="-device"/><qemu:arg value="x"/>`),
+			want: qemu(`<qemu:arg value="-device"/><qemu:arg value="x"/><qemu:arg value="-device"/><qemu:arg value="edu"/>`),
+		},
+		"merge, arguments and variables": {
+			rule: merge("", qemu(`<qemu:env name="A" value="2"/><qemu:arg value="-s"/><qemu:env name="B" value="1"/>`)), doc: qemu(`<qemu:env name="C" value="1"/>`),
+			want: qemu(`<qemu:env name="C" value="1"/><qemu:env name="A" value="2"/><qemu:arg value="-s"/><qemu:env name="B" value="1"/>`),
+		},
+		"merge, strings": {
+			rule: merge("/domain/sysinfo", `<sysinfo><oemStrings><entry>b</entry><entry>c</entry></oemStrings></sysinfo>`), doc: `<domain><sysinfo><oemStrings><entry>a</entry></oemStrings></sysinfo></domain>`,
+			want: `<domain><sysinfo><oemStrings><entry>a</entry><entry>b</entry><entry>c</entry></oemStrings></sysinfo></domain>`,
+		},
+		"merge, caches": {
+			rule: merge("", `<domain><cputune><cachetune vcpus="0"><cache id="0" level="3" type="both" size="4"/><cache id="1" level="3" type="both" size="3"/></cachetune></cputune></domain>`),
+			doc:  `<domain><cputune><cachetune vcpus="0"><cache id="0" level="3" type="both" size="3"/></cachetune></cputune></domain>`,
+			want: `<domain><cputune><cachetune vcpus="0"><cache id="0" level="3" type="both" size="4"/><cache id="1" level="3" type="both" size="3"/></cachetune></cputune></domain>`,
+		},
+		"merge, a name with several values": {
+			reason: "the key is the rule's",
+			rule:   keyed(merge("//filterref", `<filterref><parameter name="IP" value="b"/><parameter name="IP" value="c"/></filterref>`), "@value"),
+			doc:    devices(`<interface><filterref><parameter name="IP" value="a"/></filterref></interface>`), want: devices(`<interface><filterref><parameter name="IP" value="a"/><parameter name="IP" value="b"/><parameter name="IP" value="c"/></filterref></interface>`),
+		},
+		"merge, several unknown":            {rule: merge("", `<domain><x><frob a="1"/><frob a="2"/></x></domain>`), doc: "<domain><x/></domain>", want: `<domain><x><frob a="1"/><frob a="2"/></x></domain>`},
+		"merge, several unknown that stand": {rule: merge("", `<domain><x><frob a="1"/><frob a="2"/></x></domain>`), doc: `<domain><x><frob a="2"/><frob a="1" b="3"/></x></domain>`},
+		"add, completed with a run": {
+			rule: add("/domain", qemuCommandline(`<qemu:arg value="-b"/>`)), doc: `<domain xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0"></domain>`, want: qemu(`<qemu:arg value="-b"/>`),
+		},
 		"merge removes nothing": {rule: merge("", `<domain><title></title><cpu/></domain>`), doc: `<domain><title>a</title><cpu mode="x"><model>y</model></cpu></domain>`},
 	}
 	for name, tc := range cases {
@@ -190,6 +239,109 @@ func TestAddReplaceMerge(t *testing.T) {
 			again, _, err := p.Domain(context.Background(), got, []byte(vmi), report)
 			if err != nil || string(again) != string(got) {
 				t.Errorf("a second application: %v (-first +second):\n%s", err, cmp.Diff(string(got), string(again)))
+			}
+		})
+	}
+}
+
+// qemu makes a domain of what QEMU's command line holds.
+func qemu(inner string) string {
+	return `<domain xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0">` + qemuCommandline(inner) + "</domain>"
+}
+
+func qemuCommandline(inner string) string {
+	return "<qemu:commandline>" + inner + "</qemu:commandline>"
+}
+
+// TestMergeTwice: of elements that repeat, a second merge leaves what the first one added, and
+// the same two once more change nothing. KubeVirt's loss in between changes nothing either.
+func TestMergeTwice(t *testing.T) {
+	for name, tc := range map[string]struct{ place, first, second string }{
+		"arguments":        {"<qemu:commandline>#</qemu:commandline>", `<qemu:arg value="-a"/>`, `<qemu:arg value="-b"/>`},
+		"variables":        {"<qemu:commandline>#</qemu:commandline>", `<qemu:env name="A" value="1"/>`, `<qemu:env name="B" value="1"/>`},
+		"overrides":        {"<qemu:override>#</qemu:override>", `<qemu:device alias="ua-a"/>`, `<qemu:device alias="ua-b"/>`},
+		"properties":       {`<qemu:override><qemu:device alias="ua-a"><qemu:frontend>#</qemu:frontend></qemu:device></qemu:override>`, `<qemu:property name="a" type="remove"/>`, `<qemu:property name="b" type="remove"/>`},
+		"capabilities":     {"<qemu:capabilities>#</qemu:capabilities>", `<qemu:add capability="a"/><qemu:del capability="c"/>`, `<qemu:add capability="b"/><qemu:del capability="d"/>`},
+		"strings":          {`<sysinfo type="smbios"><oemStrings>#</oemStrings></sysinfo>`, "<entry>a</entry>", "<entry>b</entry>"},
+		"throttle groups":  {"<throttlegroups>#</throttlegroups>", "<throttlegroup><group_name>a</group_name><total_iops_sec>1</total_iops_sec></throttlegroup>", "<throttlegroup><group_name>b</group_name></throttlegroup>"},
+		"ciphers":          {"<keywrap>#</keywrap>", `<cipher name="aes" state="on"/>`, `<cipher name="dea" state="on"/>`},
+		"caches":           {`<cputune><cachetune vcpus="0">#</cachetune></cputune>`, `<cache id="0" level="3" type="code" size="1"/><monitor level="3" vcpus="0"/>`, `<cache id="0" level="3" type="data" size="1"/><monitor level="3" vcpus="1"/>`},
+		"memory nodes":     {`<cputune><memorytune vcpus="0">#</memorytune></cputune>`, `<node id="0" bandwidth="1"/>`, `<node id="1" bandwidth="1"/>`},
+		"pages":            {"<memoryBacking><hugepages>#</hugepages></memoryBacking>", `<page size="1" unit="G" nodeset="0"/>`, `<page size="2" unit="M" nodeset="1"/>`},
+		"latencies":        {"<cpu><numa><interconnects>#</interconnects></numa></cpu>", `<latency initiator="0" target="0" type="access" value="5"/>`, `<latency initiator="0" target="0" cache="1" type="access" value="4"/>`},
+		"tables":           {"<os><acpi>#</acpi></os>", `<table type="slic">/a</table>`, `<table type="msdm">/b</table>`},
+		"parameters":       {`<devices><interface><mac address="02:00:00:00:00:01"/><filterref filter="f">#</filterref></interface></devices>`, `<parameter name="A" value="1"/>`, `<parameter name="B" value="1"/>`},
+		"forwards":         {`<devices><interface><mac address="02:00:00:00:00:01"/>#</interface></devices>`, `<portForward proto="tcp"><range start="1"/><range start="3"/></portForward>`, `<portForward proto="tcp"><range start="2" exclude="yes"/></portForward>`},
+		"addresses":        {`<devices><interface><mac address="02:00:00:00:00:01"/>#</interface></devices>`, `<ip address="10.0.0.1" prefix="24"/><route address="10.1.0.0" prefix="16" gateway="10.0.0.2"/>`, `<ip address="10.0.0.3" prefix="24"/><route address="10.2.0.0" prefix="16" gateway="10.0.0.2"/>`},
+		"throttle filters": {`<devices><disk><target dev="vda"/><throttlefilters>#</throttlefilters></disk></devices>`, `<throttlefilter group="a"/>`, `<throttlefilter group="b"/>`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inside := func(inner string) string {
+				return `<domain xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0">` + strings.ReplaceAll(tc.place, "#", inner) + "</domain>"
+			}
+			start := inside("")
+			if strings.Contains(start, "<qemu:") { // KubeVirt cannot read what it writes there
+				start = "<domain/>"
+			}
+			p := compile(t, rules(merge("", inside(tc.first)), merge("", inside(tc.second)), merge("", inside(tc.first)), merge("", inside(tc.second))))
+			out, report, err := p.Domain(context.Background(), []byte(start), []byte(vmi), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(canonical(t, []byte(inside(tc.first+tc.second))), canonical(t, out)); diff != "" {
+				t.Errorf("after two merges (-want +got):\n%s", diff)
+			}
+			if again := report.Patches[0].Rules[2].Changed + report.Patches[0].Rules[3].Changed; again != 0 {
+				t.Errorf("the same once more makes %d changes", again)
+			}
+			for _, assign := range []bool{false, true} {
+				repeated, _, err := p.Domain(context.Background(), between(t, out, assign), []byte(vmi), report)
+				if diff := cmp.Diff(canonical(t, out), canonical(t, repeated)); err != nil || diff != "" {
+					t.Errorf("after KubeVirt: %v (-first +second):\n%s", err, diff)
+				}
+			}
+		})
+	}
+}
+
+// TestSetCreatesByKey: a path that gives the key of the table creates a second element.
+func TestSetCreatesByKey(t *testing.T) {
+	const xmlns = ` xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0"`
+	for path, tc := range map[string]struct{ doc, want string }{
+		"/domain/qemu:commandline/qemu:env[@name='B']/@value": {
+			"<domain" + xmlns + `><qemu:commandline><qemu:env name="A"/></qemu:commandline></domain>`,
+			"<domain" + xmlns + `><qemu:commandline><qemu:env name="A"/><qemu:env value="x" name="B"/></qemu:commandline></domain>`,
+		},
+		"/domain/qemu:override/qemu:device[@alias='ua-x']/qemu:frontend/qemu:property[@name='p']/@value": {
+			"<domain" + xmlns + `><qemu:override><qemu:device alias="ua-a"/></qemu:override></domain>`,
+			"<domain" + xmlns + `><qemu:override><qemu:device alias="ua-a"/><qemu:device alias="ua-x"><qemu:frontend><qemu:property value="x" name="p"/></qemu:frontend></qemu:device></qemu:override></domain>`,
+		},
+		"/domain/qemu:capabilities/qemu:add[@capability='x']/@capability": {
+			"<domain" + xmlns + `><qemu:capabilities><qemu:add capability="a"/></qemu:capabilities></domain>`,
+			"<domain" + xmlns + `><qemu:capabilities><qemu:add capability="a"/><qemu:add capability="x"/></qemu:capabilities></domain>`,
+		},
+		"/domain/keywrap/cipher[@name='dea']/@state": {
+			`<domain><keywrap><cipher name="aes" state="on"/></keywrap></domain>`,
+			`<domain><keywrap><cipher name="aes" state="on"/><cipher state="x" name="dea"/></keywrap></domain>`,
+		},
+		"//filterref/parameter[@name='B']/@value": {
+			devices(`<interface><filterref><parameter name="A" value="1"/></filterref></interface>`),
+			devices(`<interface><filterref><parameter name="A" value="1"/><parameter value="x" name="B"/></filterref></interface>`),
+		},
+		"//hugepages/page[@nodeset='1']/@size": {
+			`<domain><memoryBacking><hugepages><page size="1" nodeset="0"/></hugepages></memoryBacking></domain>`,
+			`<domain><memoryBacking><hugepages><page size="1" nodeset="0"/><page size="x" nodeset="1"/></hugepages></memoryBacking></domain>`,
+		},
+	} {
+		t.Run(path, func(t *testing.T) {
+			p := compile(t, rules(set(path, "x")))
+			out, report, err := p.Domain(context.Background(), []byte(tc.doc), []byte(vmi), nil)
+			if err != nil || string(out) != tc.want {
+				t.Fatalf("%v (-want +got):\n%s", err, cmp.Diff(tc.want, string(out)))
+			}
+			again, _, err := p.Domain(context.Background(), out, []byte(vmi), report)
+			if err != nil || string(again) != string(out) {
+				t.Errorf("a second application: %v (-first +second):\n%s", err, cmp.Diff(string(out), string(again)))
 			}
 		})
 	}
@@ -226,7 +378,7 @@ func TestAddReplaceMergeFails(t *testing.T) {
 		"merge, no such device":     {merge("", `<domain><devices><disk><target dev="b"/></disk></devices></domain>`), devices(`<disk><target dev="a"/></disk>`), "/domain/devices: there is no <disk> with the same target/@dev to merge with: merge invents no device, use add"},
 		"merge, no such single":     {merge("", `<domain><devices><tpm/></devices></domain>`), devices(""), "/domain/devices: there is no <tpm> to merge with: merge invents no device, use add"},
 		"merge, no keyless":         {merge("", `<domain><devices><video/></devices></domain>`), devices(""), "/domain/devices: there is no <video> to merge with"},
-		"merge, several keyless":    {merge("", `<domain><devices><video/></devices></domain>`), devices("<video/><video/>"), "/domain/devices: the xml has 1 <video> to merge with 2, and nothing tells them apart: use add with a key, or a path that selects the one"},
+		"merge, several keyless":    {merge("", `<domain><devices><video/></devices></domain>`), devices("<video/><video/>"), "/domain/devices: the xml has 1 <video> to merge with 2, and nothing tells them apart: give the rule a key, merge each by a path that selects it alone, or use add for what is new"},
 		"merge, two twins":          {merge("", `<domain><cpu><feature name="a"/></cpu></domain>`), `<domain><cpu><feature name="a"/><feature name="a"/></cpu></domain>`, "/domain/cpu: 2 siblings <feature> have the same @name"},
 		"merge, other alias":        {merge("", `<domain><devices><disk><target dev="a"/><alias name="ua-b"/></disk></devices></domain>`), devices(`<disk><target dev="a"/><alias name="ua-a"/></disk>`), "is there with another alias"},
 		"merge, second sysinfo":     {merge("", `<domain><sysinfo type="fwcfg"/></domain>`), `<domain><sysinfo type="smbios"/></domain>`, "/domain: a <sysinfo> is there already, and KubeVirt reads several below <domain> as one"},
@@ -322,6 +474,10 @@ var property = map[string]bundle.DomainRule{
 	"merge domain":      merge("", `<domain><cpu mode="custom" check="full"><model fallback="allow">x</model><cache mode="passthrough"/><feature name="zz" policy="require"/></cpu><clock offset="localtime"><timer name="rtc" tickpolicy="catchup"><catchup slew="1"/></timer></clock><features><kvm><hidden state="on"/><poll-control state="on"/></kvm></features><memoryBacking><source type="memfd"/><locked/></memoryBacking></domain>`),
 	"merge devices":     merge("/domain/devices", `<devices><memballoon autodeflate="on"><stats period="3"/></memballoon></devices>`),
 	"merge disks":       merge("/domain/devices/disk", `<disk><driver rotation_rate="1" cache="none"/><wwn>5000c50015ea71aa</wwn><iotune><read_iops_sec>3</read_iops_sec></iotune></disk>`),
+	"merge page":        merge("/domain/memoryBacking", `<memoryBacking><hugepages><page size="2" unit="M" nodeset="1"/></hugepages></memoryBacking>`),
+	"merge arguments":   merge("", qemu(`<qemu:arg value="-device"/><qemu:arg value="edu"/><qemu:env name="A" value="1"/>`)),
+	"merge strings":     merge("/domain/sysinfo", `<sysinfo><oemStrings><entry>a</entry><entry>b</entry></oemStrings></sysinfo>`),
+	"merge forwards":    merge("/domain/devices/interface", `<interface><portForward proto="tcp"><range start="1"/></portForward><portForward proto="tcp"><range start="2"/></portForward></interface>`),
 	"merge video":       merge("/domain/devices/video[1]", `<video><driver name="qemu"/><model primary="yes" heads="2"><resolution x="1" y="2"/></model></video>`),
 }
 

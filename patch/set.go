@@ -213,29 +213,19 @@ func mayCreate(parent *xmlquery.Node, steps []selector.Step) bool {
 		}
 		above = steps[i].Local
 	}
-	hasSibling := slices.ContainsFunc(document.Elements(parent), func(c *xmlquery.Node) bool {
-		return c.Data == steps[0].Local && c.NamespaceURI == steps[0].Namespace()
-	})
-	return !hasSibling || namesKey(parent, &steps[0]) && mayRepeat(parent, steps[0].Namespace(), steps[0].Local) == nil
+	return !hasChild(parent, steps[0].Namespace(), steps[0].Local) || namesKey(parent, &steps[0]) && mayRepeat(parent, steps[0].Namespace(), steps[0].Local) == nil
 }
 
 // namesKey says whether the step's predicates give the key that tells siblings apart.
 func namesKey(parent *xmlquery.Node, step *selector.Step) bool {
-	for _, k := range keysOf(parent, step.Local) {
-		if len(k.attrs) == 0 || k.child != "" {
-			continue
-		}
-		given := 0
-		for _, name := range k.attrs {
-			if slices.ContainsFunc(step.Equal, func(p selector.Pair) bool { return p.Attribute && p.Name == name }) {
-				given++
-			}
-		}
-		if given == len(k.attrs) {
-			return true
-		}
+	given := func(name string) bool {
+		return slices.ContainsFunc(step.Equal, func(p selector.Pair) bool { return p.Attribute && p.Name == name })
 	}
-	return false
+	return slices.ContainsFunc(keysOf(parent, tableNameOf(step.Namespace(), step.Local)), func(k key) bool {
+		names := k.attributes()
+		missing := func(name string) bool { return !given(name) }
+		return k.child == "" && len(names) > 0 && !slices.ContainsFunc(names, missing)
+	})
 }
 
 // set writes the text, creating the missing steps first.
