@@ -290,6 +290,9 @@ func identityTable() string {
 		by := strings.Join(keys, ", else ")
 		if len(keys) == 0 {
 			by = "nothing"
+			if row.parent != "devices" {
+				by = "nothing: a list"
+			}
 		}
 		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", row.parent, row.element, by, row.libvirt, row.kubevirt)
 	}

@@ -103,10 +103,11 @@ func (r *domainRun) apply(p *Program) (*domainCall, *Report, error) {
 // domainCall is the state of one pass over a document.
 type domainCall struct {
 	input
-	doc    *document.Document
-	budget *selector.Budget // the current rule's
-	repeat bool
-	others schema.Others // on a first call, for the check of its result
+	doc     *document.Document
+	budget  *selector.Budget // the current rule's
+	repeat  bool
+	refused error         // why the current rule, a set, does not create an element
+	others  schema.Others // on a first call, for the check of its result
 
 	authors  authors
 	policies *policies

@@ -304,6 +304,37 @@ func TestMergeTwice(t *testing.T) {
 	}
 }
 
+// TestMergeWaysOut: what the error of an ambiguous merge names works.
+func TestMergeWaysOut(t *testing.T) {
+	const (
+		doc   = `<redirdev type="unix"><source path="/a"/></redirdev><redirdev type="unix"><source path="/b"/></redirdev>`
+		given = `<redirdev bus="usb"><source path="/b"/></redirdev>`
+		want  = `<redirdev type="unix"><source path="/a"/></redirdev><redirdev type="unix" bus="usb"><source path="/b"/></redirdev>`
+	)
+	for name, tc := range map[string]struct {
+		rule bundle.DomainRule
+		want string
+	}{
+		"a key":      {keyed(merge("/domain/devices", "<devices>"+given+"</devices>"), "source/@path"), want},
+		"a path":     {merge("/domain/devices/redirdev[source/@path='/b']", given), want},
+		"add":        {add("/domain/devices", `<redirdev bus="usb"><source path="/c"/></redirdev>`), doc + `<redirdev bus="usb"><source path="/c"/></redirdev>`},
+		"no way out": {merge("/domain/devices", "<devices>"+given+"</devices>"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, _, err := compile(t, rules(tc.rule)).Domain(context.Background(), []byte(devices(doc)), []byte(vmi), nil)
+			if tc.want == "" {
+				if err == nil || !strings.Contains(err.Error(), "give the rule a key, merge each by a path that selects it alone, or use add for what is new") {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err != nil || string(out) != devices(tc.want) {
+				t.Errorf("%v (-want +got):\n%s", err, cmp.Diff(devices(tc.want), string(out)))
+			}
+		})
+	}
+}
+
 // TestSetCreatesByKey: a path that gives the key of the table creates a second element.
 func TestSetCreatesByKey(t *testing.T) {
 	const xmlns = ` xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0"`
@@ -323,6 +354,10 @@ func TestSetCreatesByKey(t *testing.T) {
 		"/domain/keywrap/cipher[@name='dea']/@state": {
 			`<domain><keywrap><cipher name="aes" state="on"/></keywrap></domain>`,
 			`<domain><keywrap><cipher name="aes" state="on"/><cipher state="x" name="dea"/></keywrap></domain>`,
+		},
+		"/domain/throttlegroups/throttlegroup[group_name='b']/total_iops_sec": {
+			"<domain><throttlegroups><throttlegroup><group_name>a</group_name></throttlegroup></throttlegroups></domain>",
+			"<domain><throttlegroups><throttlegroup><group_name>a</group_name></throttlegroup><throttlegroup><group_name>b</group_name><total_iops_sec>x</total_iops_sec></throttlegroup></throttlegroups></domain>",
 		},
 		"//filterref/parameter[@name='B']/@value": {
 			devices(`<interface><filterref><parameter name="A" value="1"/></filterref></interface>`),
@@ -383,6 +418,10 @@ func TestAddReplaceMergeFails(t *testing.T) {
 		"merge, other alias":        {merge("", `<domain><devices><disk><target dev="a"/><alias name="ua-b"/></disk></devices></domain>`), devices(`<disk><target dev="a"/><alias name="ua-a"/></disk>`), "is there with another alias"},
 		"merge, second sysinfo":     {merge("", `<domain><sysinfo type="fwcfg"/></domain>`), `<domain><sysinfo type="smbios"/></domain>`, "/domain: a <sysinfo> is there already, and KubeVirt reads several below <domain> as one"},
 		"merge text over elements":  {merge("", `<domain><os>x</os></domain>`), `<domain><os><type/></os></domain>`, "<os>: it has element children"},
+		"merge, some of several":    {merge("", `<domain><x><frob a="1"/><frob a="2"/></x></domain>`), `<domain><x><frob a="1"/></x></domain>`, "/domain/x: the xml has 2 <frob> to merge with 1, and nothing tells them apart: give the rule a key"},
+		"set, no key there":         {set("/domain/qemu:commandline/qemu:arg[@value='-b']/@x", "1"), qemu(`<qemu:arg value="-a"/>`), "selects nothing, at least one node is expected: a <qemu:arg> is there, and nothing tells a second one from it: use add"},
+		"set, no key given":         {set("/domain/cpu/feature[@policy='off']/@x", "1"), `<domain><cpu><feature name="a"/></cpu></domain>`, "selects nothing, at least one node is expected: a <feature> is there: a path creates a second one by a predicate for @name, or use add"},
+		"set, read as one":          {set("/domain/sysinfo[@type='fwcfg']/entry[@name='a']", "1"), `<domain><sysinfo type="smbios"/></domain>`, "selects nothing, at least one node is expected: a <sysinfo> is there already, and KubeVirt reads several below <domain> as one"},
 		"merge a foreign attribute": {merge("", `<domain xmlns:a="urn:a" a:b="1"/>`), `<domain/>`, "/domain: the attribute b is in a namespace: it can be changed, not added"},
 	}
 	for name, tc := range cases {

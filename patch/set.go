@@ -4,6 +4,7 @@
 package patch
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"slices"
@@ -24,12 +25,16 @@ type target struct {
 
 // applySet makes every target hold the text, creating what is missing.
 func applySet(r *domainRule, call *domainCall) (effect, error) {
+	call.refused = nil
 	targets, err := r.targets(call)
 	if err != nil {
 		return effect{}, err
 	}
 	done := effect{matched: len(targets)}
 	targets, unexpected, err := expected(r, call, targets)
+	if err != nil && call.refused != nil {
+		err = fmt.Errorf("%w: %w", err, call.refused)
+	}
 	if err != nil {
 		return done, err
 	}
@@ -166,8 +171,12 @@ func (t target) resolve(call *domainCall) ([]target, error) {
 			if err != nil {
 				return nil, err
 			}
-			if len(found) == 0 && mayCreate(n.Node, t.missing[i:]) {
+			switch {
+			case len(found) > 0:
+			case mayCreate(n.Node, t.missing[i:]):
 				all = append(all, target{Node: n, missing: t.missing[i:]})
+			default:
+				call.refused = cmp.Or(call.refused, whyNoSecond(n.Node, &t.missing[i]))
 			}
 			next = append(next, found...)
 		}
@@ -216,14 +225,35 @@ func mayCreate(parent *xmlquery.Node, steps []selector.Step) bool {
 	return !hasChild(parent, steps[0].Namespace(), steps[0].Local) || namesKey(parent, &steps[0]) && mayRepeat(parent, steps[0].Namespace(), steps[0].Local) == nil
 }
 
+// whyNoSecond says how a second element of the name could come about where set creates none;
+// nil where there is none of that name, or may be no second one.
+func whyNoSecond(parent *xmlquery.Node, step *selector.Step) error {
+	name := tableNameOf(step.Namespace(), step.Local)
+	keys := keysOf(parent, name)
+	switch {
+	case isDevices(parent) || !hasChild(parent, step.Namespace(), step.Local):
+		return nil
+	case len(keys) == 0:
+		return fmt.Errorf("a <%s> is there, and nothing tells a second one from it: use add", name)
+	case keys[0].isSingle():
+		return nil
+	case namesKey(parent, step):
+		return mayRepeat(parent, step.Namespace(), step.Local)
+	}
+	return fmt.Errorf("a <%s> is there: a path creates a second one by a predicate for %s, or use add", name, keys[0])
+}
+
 // namesKey says whether the step's predicates give the key that tells siblings apart.
 func namesKey(parent *xmlquery.Node, step *selector.Step) bool {
-	given := func(name string) bool {
-		return slices.ContainsFunc(step.Equal, func(p selector.Pair) bool { return p.Attribute && p.Name == name })
+	given := func(name string, attribute bool) bool {
+		return slices.ContainsFunc(step.Equal, func(p selector.Pair) bool { return p.Attribute == attribute && p.Name == name })
 	}
 	return slices.ContainsFunc(keysOf(parent, tableNameOf(step.Namespace(), step.Local)), func(k key) bool {
+		if k.text {
+			return given(k.child, false)
+		}
 		names := k.attributes()
-		missing := func(name string) bool { return !given(name) }
+		missing := func(name string) bool { return !given(name, true) }
 		return k.child == "" && len(names) > 0 && !slices.ContainsFunc(names, missing)
 	})
 }
