@@ -170,8 +170,9 @@ func (a *adder) settled(id identified) (bool, error) {
 // missingBelow names an element below the twin that the element has no counterpart of.
 func (a *adder) missingBelow(twin, e *xmlquery.Node) string {
 	given := siblingsBelow(e)
+	taken := map[*xmlquery.Node]int{}
 	for _, c := range document.Elements(twin) {
-		counterpart := a.counterpart(twin, c, given)
+		counterpart := a.counterpart(twin, c, given, taken)
 		if counterpart == nil {
 			return c.Data
 		}
@@ -183,14 +184,17 @@ func (a *adder) missingBelow(twin, e *xmlquery.Node) string {
 }
 
 // counterpart finds the same child among those of another parent: agreeing on the best key
-// that it has, or equal where it has none.
-func (a *adder) counterpart(parent, c *xmlquery.Node, given *siblings) *xmlquery.Node {
+// that it has, or equal where it has none. Of several with one key each is taken once: taken
+// counts them by the first.
+func (a *adder) counterpart(parent, c *xmlquery.Node, given *siblings, taken map[*xmlquery.Node]int) *xmlquery.Node {
 	id, _ := identify(parent, c, nil) // no key of its own that could be wrong
 	if !id.keyless {
-		if same := given.same(&id); len(same) > 0 {
-			return same[0]
+		same := given.same(&id)
+		if len(same) == 0 || taken[same[0]] == len(same) {
+			return nil
 		}
-		return nil
+		taken[same[0]]++
+		return same[taken[same[0]]-1]
 	}
 	for _, d := range given.byName[tableName(c)] {
 		if a.equal(c, d) {

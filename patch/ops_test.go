@@ -215,10 +215,7 @@ func TestAddReplaceMerge(t *testing.T) {
 		},
 		"merge, several unknown":            {rule: merge("", `<domain><x><frob a="1"/><frob a="2"/></x></domain>`), doc: "<domain><x/></domain>", want: `<domain><x><frob a="1"/><frob a="2"/></x></domain>`},
 		"merge, several unknown that stand": {rule: merge("", `<domain><x><frob a="1"/><frob a="2"/></x></domain>`), doc: `<domain><x><frob a="2"/><frob a="1" b="3"/></x></domain>`},
-		"add, completed with a run": {
-			rule: add("/domain", qemuCommandline(`<qemu:arg value="-b"/>`)), doc: `<domain xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0"></domain>`, want: qemu(`<qemu:arg value="-b"/>`),
-		},
-		"merge removes nothing": {rule: merge("", `<domain><title></title><cpu/></domain>`), doc: `<domain><title>a</title><cpu mode="x"><model>y</model></cpu></domain>`},
+		"merge removes nothing":             {rule: merge("", `<domain><title></title><cpu/></domain>`), doc: `<domain><title>a</title><cpu mode="x"><model>y</model></cpu></domain>`},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -397,6 +394,7 @@ func TestAddReplaceMergeFails(t *testing.T) {
 		"add, other alias":          {add("/domain/devices", `<disk><target dev="a"/><alias name="ua-b"/></disk>`), devices(`<disk><target dev="a"/><alias name="ua-a"/></disk>`), "a <disk> that agrees on target/@dev is there with another alias: it is another device"},
 		"add, loses a cell":         {add("/domain/cpu", `<numa><cell id="1"/></numa>`), `<domain><cpu><numa><cell id="0"/></numa></cpu></domain>`, "<numa> is there and holds <cell>, which the fragment lacks and would remove"},
 		"add, loses an argument":    {add("/domain", `<qemu:commandline><qemu:arg value="b"/></qemu:commandline>`), `<domain xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0"><qemu:commandline><qemu:arg value="a"/></qemu:commandline></domain>`, "<commandline> is there and holds <arg>"},
+		"add, loses a value":        {add("//interface", `<filterref><parameter name="IP" value="a"/></filterref>`), devices(`<interface><filterref><parameter name="IP" value="a"/><parameter name="IP" value="b"/></filterref></interface>`), "<filterref> is there and holds <parameter>"},
 		"add, loses deep below":     {add("/domain", `<features><hyperv><vapic/></hyperv></features>`), `<domain><features><hyperv><relaxed/></hyperv></features></domain>`, "<features> is there and holds <relaxed>"},
 		"add, a second sysinfo":     {add("/domain", `<sysinfo type="fwcfg"><entry name="a"/></sysinfo>`), `<domain><sysinfo type="smbios"/></domain>`, "a <sysinfo> is there already, and KubeVirt reads several below <domain> as one"},
 		"add, dropped key, late":    {keyed(add("//video/..", `<video><driver name="a"/></video>`), "driver/@name"), devices("<video/>"), "KubeVirt drops driver/@name between two calls of the hook"},
@@ -785,6 +783,11 @@ func TestRepeatedCalls(t *testing.T) {
 			rule:   add("/domain/devices", `<interface type="user"><alias name="ua-n"/><driver x="1"/></interface>`),
 			doc:    devices(""), next: devices(`<interface type="user"><mac address="02:00:00:00:00:01"/><alias name="ua-n"/></interface>`),
 			want: devices(`<interface type="user"><alias name="ua-n"/><driver x="1"/><mac address="02:00:00:00:00:01"/></interface>`),
+		},
+		"a command line": {
+			reason: "the argument that is there is another patch's",
+			rule:   add("/domain", qemuCommandline(`<qemu:arg value="-b"/>`)),
+			doc:    "<domain/>", next: qemu(`<qemu:arg value="-a"/>`), want: qemu(`<qemu:arg value="-a"/><qemu:arg value="-b"/>`),
 		},
 		"merge among libvirt's": {
 			rule: merge("", `<domain><devices><input type="tablet"><driver iommu="on"/></input></devices></domain>`),
