@@ -4,13 +4,18 @@
 package patch
 
 import (
-	"math"
+	"fmt"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/operators"
+	"github.com/google/cel-go/common/overloads"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
+	"github.com/google/cel-go/interpreter"
 )
 
 // CEL's cost limit counts work, and its extensions hardly count at all: ten calls of
@@ -18,8 +23,9 @@ import (
 // multiply its input is bounded before it allocates; for the rest, which grows its
 // input by a small factor, the cost of a result over a limit ends the evaluation.
 const (
-	maxCELText = 256 << 10 // bytes of one text
-	maxCELList = 2000      // elements of one list or map
+	maxCELText   = 256 << 10 // bytes of one text
+	maxCELList   = 2000      // elements of one list or map
+	maxCELValues = 10_000    // values in one list or map, and in those in it
 )
 
 // boundedFunctions replaces the functions of cel-go's extensions that multiply.
@@ -40,14 +46,34 @@ func boundedFunctions() []cel.EnvOption {
 		cel.Function("flatten",
 			cel.MemberOverload("list_flatten", []*cel.Type{cel.ListType(list)}, list, cel.UnaryBinding(func(l ref.Val) ref.Val { return flattenList(l, types.Int(1)) })),
 			cel.MemberOverload("list_flatten_int", []*cel.Type{cel.ListType(cel.DynType), cel.IntType}, cel.ListType(cel.DynType), cel.BinaryBinding(flattenList))),
+		cel.Function("distinct",
+			cel.MemberOverload("list_distinct", []*cel.Type{list}, list, cel.UnaryBinding(distinctList))),
+		cel.Function("indexOf",
+			cel.MemberOverload("string_index_of_string", []*cel.Type{str, str}, cel.IntType, cel.BinaryBinding(func(text, part ref.Val) ref.Val {
+				return indexOf(text, part, types.IntZero)
+			})),
+			cel.MemberOverload("string_index_of_string_int", []*cel.Type{str, str, cel.IntType}, cel.IntType, cel.FunctionBinding(func(args ...ref.Val) ref.Val {
+				return indexOf(args[0], args[1], args[2])
+			}))),
+		cel.Function("lastIndexOf",
+			cel.MemberOverload("string_last_index_of_string", []*cel.Type{str, str}, cel.IntType, cel.BinaryBinding(func(text, part ref.Val) ref.Val {
+				return lastIndexOf(text, part, types.Int(maxCELText))
+			})),
+			cel.MemberOverload("string_last_index_of_string_int", []*cel.Type{str, str, cel.IntType}, cel.IntType, cel.FunctionBinding(lastIndexOfFrom))),
 		cel.Function("lists.range",
 			cel.Overload("lists_range", []*cel.Type{cel.IntType}, cel.ListType(cel.IntType), cel.UnaryBinding(rangeList))),
 	}
 }
 
-func tooLong() ref.Val { return types.NewErr("the text would have more than %d bytes", maxCELText) }
+var (
+	errCELText   = fmt.Errorf("the text would have more than %d bytes", maxCELText)
+	errCELList   = fmt.Errorf("the list would have more than %d elements", maxCELList)
+	errCELValues = fmt.Errorf("the list or map would have more than %d values, each counted as often as it stands in it, and %d bytes of text as one", maxCELValues, bytesPerPoint)
+)
 
-func tooMany() ref.Val { return types.NewErr("the list would have more than %d elements", maxCELList) }
+func tooLong() ref.Val { return types.WrapErr(errCELText) }
+
+func tooMany() ref.Val { return types.WrapErr(errCELList) }
 
 func replaceText(text, old, replacement, count ref.Val) ref.Val {
 	s, isText := text.(types.String)
@@ -143,24 +169,265 @@ func rangeList(count ref.Val) ref.Val {
 	return types.DefaultTypeAdapter.NativeToValue(list)
 }
 
-// resultCost makes a result over the limits cost more than any evaluation may.
-type resultCost struct{}
+// distinctList compares every element with every other one, so it looks at their weight first.
+func distinctList(list ref.Val) ref.Val {
+	l, isList := list.(traits.Lister)
+	if !isList {
+		return types.MaybeNoSuchOverloadErr(list)
+	}
+	n, _ := l.Size().(types.Int)
+	if int(n)*weigh(list, heaviest) > heaviest {
+		return types.NewErr("distinct: the list of %d elements takes more than %d comparisons of values", n, heaviest)
+	}
+	var distinct []ref.Val
+	for i := types.Int(0); i < n; i++ {
+		element := l.Get(i)
+		if !slices.ContainsFunc(distinct, func(other ref.Val) bool { return types.Equal(element, other) == types.True }) {
+			distinct = append(distinct, element)
+		}
+	}
+	return types.DefaultTypeAdapter.NativeToValue(distinct)
+}
 
-// CallCost implements interpreter.ActualCostEstimator; nil stands for CEL's own cost.
-func (resultCost) CallCost(_, _ string, _ []ref.Val, result ref.Val) *uint64 {
-	limit := types.Int(maxCELList)
+// indexOf is that of cel-go, which takes the product of both lengths. It counts characters.
+func indexOf(text, part, offset ref.Val) ref.Val {
+	s, isText := text.(types.String)
+	sub, isPart := part.(types.String)
+	from, isInt := offset.(types.Int)
+	if !isText || !isPart || !isInt {
+		return types.MaybeNoSuchOverloadErr(text)
+	}
+	if from < 0 {
+		return types.NewErr("index out of range: %d", from)
+	}
+	start, characters := byteIndex(string(s), int(from))
+	if i := strings.Index(string(s)[start:], string(sub)); i >= 0 {
+		return types.Int(characters + utf8.RuneCountInString(string(s)[start:start+i]))
+	}
+	return types.IntNegOne
+}
+
+// lastIndexOf is the last place at which part starts, at offset or before it.
+func lastIndexOf(text, part, offset ref.Val) ref.Val {
+	s, isText := text.(types.String)
+	sub, isPart := part.(types.String)
+	from, isInt := offset.(types.Int)
+	if !isText || !isPart || !isInt {
+		return types.MaybeNoSuchOverloadErr(text)
+	}
+	start, _ := byteIndex(string(s), int(from))
+	end := min(start+len(sub), len(s))
+	if i := strings.LastIndex(string(s)[:end], string(sub)); i >= 0 {
+		return types.Int(utf8.RuneCountInString(string(s)[:i]))
+	}
+	return types.IntNegOne
+}
+
+// lastIndexOfFrom is lastIndexOf with an offset of the user's, which cel-go wants inside the text.
+func lastIndexOfFrom(args ...ref.Val) ref.Val {
+	s, isText := args[0].(types.String)
+	from, isInt := args[2].(types.Int)
+	switch {
+	case !isText || !isInt:
+		return types.MaybeNoSuchOverloadErr(args[0])
+	case from < 0:
+		return types.NewErr("index out of range: %d", from)
+	case int(from) >= utf8.RuneCountInString(string(s)) && args[1] != types.String(""):
+		return types.IntNegOne
+	}
+	return lastIndexOf(args[0], args[1], from)
+}
+
+// byteIndex gives the byte at which a character starts, by its number; what is beyond the end
+// is the end. characters is the number of those before it.
+func byteIndex(text string, character int) (start, characters int) {
+	for start = range text {
+		if characters == character {
+			return start, characters
+		}
+		characters++
+	}
+	return len(text), characters
+}
+
+// cost tells CEL's cost tracker what calls cost: what they read and what they make.
+type cost struct{ patterns map[string]*pattern }
+
+// What a unit of the cost stands for, beyond the call itself. The functions on texts take up
+// to some five bytes of memory per byte of text, so that an evaluation takes some tens of MiB.
+const (
+	bytesPerPoint  = 64
+	valuesPerPoint = 8
+	heaviest       = valuesPerPoint * maxExpressionCost // of any value that an expression makes
+)
+
+// CallCost implements interpreter.ActualCostEstimator. It ends the evaluation at a result that
+// is too large.
+func (c cost) CallCost(function, _ string, args []ref.Val, result ref.Val) *uint64 {
+	checkResult(result)
+	points := 1
+	switch function {
+	case operators.Equals, operators.NotEquals:
+		points += min(weigh(args[0], heaviest), weigh(args[1], heaviest)) / valuesPerPoint
+	case operators.In:
+		if _, isList := args[1].(traits.Lister); isList {
+			points += weigh(args[1], heaviest) / valuesPerPoint
+		}
+	case operators.Add:
+		points += memoryCost(result)
+		if _, isList := result.(traits.Lister); isList {
+			points = 1 + addedWeight(args[1])/valuesPerPoint
+		}
+	case overloads.Matches:
+		points += c.matchWork(args) / matchWorkPerPoint
+	default:
+		points += memoryCost(result)
+		for _, a := range args {
+			if _, isText := a.(types.String); isText {
+				points += memoryCost(a)
+			}
+		}
+	}
+	total := uint64(points) //nolint:gosec // a sum of sizes is not negative
+	return &total
+}
+
+// addedWeight is what the list on the right adds: that on the left was paid before.
+func addedWeight(list ref.Val) int {
+	added := weigh(list, maxCELValues)
+	if added > maxCELValues {
+		endEvaluation(errCELValues)
+	}
+	return added
+}
+
+func (c cost) matchWork(args []ref.Val) int {
+	text, isText := args[0].(types.String)
+	regex, isRegex := args[1].(types.String)
+	if !isText || !isRegex || c.patterns[string(regex)] == nil {
+		return 0
+	}
+	return min(c.patterns[string(regex)].work(string(text)), maxMatchWork) // over it nothing is matched
+}
+
+// memoryCost is the cost of the memory of one value, without what it holds.
+func memoryCost(v ref.Val) int {
+	switch v := v.(type) {
+	case types.String:
+		return len(v) / bytesPerPoint
+	case types.Bytes:
+		return len(v) / bytesPerPoint
+	case traits.Lister:
+		if n, ok := v.Size().(types.Int); ok {
+			return int(n) / valuesPerPoint
+		}
+	}
+	return 0
+}
+
+// weigh counts the values in a value, what is shared as often as it stands there, and texts
+// as the bytes of them. Something over the limit stands for all that is more.
+func weigh(v ref.Val, limit int) int {
+	left := limit
+	weighInto(v, &left)
+	return limit - left
+}
+
+// weighInto takes the weight of a value from what is left, until that is negative.
+func weighInto(v ref.Val, left *int) {
+	*left--
+	switch v := v.(type) {
+	case types.String:
+		*left -= len(v) / bytesPerPoint
+	case types.Bytes:
+		*left -= len(v) / bytesPerPoint
+	case *types.Optional:
+		if v.HasValue() {
+			weighInto(v.GetValue(), left)
+		}
+	case traits.Mapper:
+		for it := v.Iterator(); *left >= 0 && it.HasNext() == types.True; {
+			key := it.Next()
+			weighInto(key, left)
+			weighInto(v.Get(key), left)
+		}
+	case traits.Lister:
+		n, _ := v.Size().(types.Int)
+		for i := types.Int(0); *left >= 0 && i < n; i++ {
+			weighInto(v.Get(i), left)
+		}
+	}
+}
+
+// checkResult ends the evaluation at a text, list or map over the limits.
+func checkResult(result ref.Val) {
+	limit, problem := types.Int(maxCELList), errCELList
 	switch result.(type) {
 	case types.String, types.Bytes:
-		limit = maxCELText
+		limit, problem = maxCELText, errCELText
 	}
-	sizer, ok := result.(traits.Sizer)
-	if !ok {
-		return nil
+	if sizer, ok := result.(traits.Sizer); ok {
+		if n, ok := sizer.Size().(types.Int); ok && n > limit {
+			endEvaluation(problem)
+		}
 	}
-	size, ok := sizer.Size().(types.Int)
-	if !ok || size <= limit {
-		return nil
+}
+
+// resultLimit is the cause of what endEvaluation ends: none of CEL's own.
+const resultLimit interpreter.CancellationCause = -1
+
+// endEvaluation ends an evaluation whatever || and && would make of an error: CEL recovers
+// from this panic as from that of its own cost limit.
+func endEvaluation(problem error) {
+	panic(interpreter.EvalCancelledError{Message: problem.Error(), Cause: resultLimit})
+}
+
+// bound replaces what CEL plans by what stays within limits.
+func (e *expression) bound(node interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
+	switch n := node.(type) {
+	case interpreter.InterpretableConstructor:
+		return boundedLiteral{n}, nil
+	case interpreter.InterpretableCall:
+		if n.Function() == overloads.Matches {
+			return interpreter.NewCall(n.ID(), n.Function(), n.OverloadID(), n.Args(), e.matches), nil
+		}
 	}
-	cost := uint64(math.MaxUint32)
-	return &cost
+	return node, nil
+}
+
+// matches is the function of CEL with the patterns that were compiled beforehand.
+func (e *expression) matches(args ...ref.Val) ref.Val {
+	text, isText := args[0].(types.String)
+	regex, isRegex := args[1].(types.String)
+	if !isText || !isRegex || e.patterns[string(regex)] == nil {
+		return types.MaybeNoSuchOverloadErr(args[0])
+	}
+	matches, err := e.patterns[string(regex)].match(string(text))
+	if err != nil {
+		return types.WrapErr(err)
+	}
+	return types.Bool(matches)
+}
+
+// boundedLiteral is a list or map literal. Literals alone put values into values, and + alone
+// makes lists longer; both weigh what goes in, and the cost pays for what is added. So no value
+// has more parts, shared ones counted each time, than its evaluation has paid for, and
+// whatever walks through a value ends.
+type boundedLiteral struct {
+	interpreter.InterpretableConstructor
+}
+
+// Exec implements interpreter.InterpretableV2.
+func (l boundedLiteral) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+	value := l.InterpretableConstructor.Exec(frame)
+	checkResult(value)
+	if weigh(value, maxCELValues) > maxCELValues {
+		endEvaluation(errCELValues)
+	}
+	return value
+}
+
+// Eval implements interpreter.Interpretable.
+func (l boundedLiteral) Eval(vars interpreter.Activation) ref.Val {
+	return l.Exec(interpreter.AsFrame(vars))
 }

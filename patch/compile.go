@@ -34,7 +34,7 @@ type namedExpression struct {
 
 type variable struct {
 	namedExpression
-	pattern *regexp.Regexp // nil for none
+	pattern *pattern // nil for none
 }
 
 // Compile checks the patches and policies of a bundle and makes them executable. The error joins
@@ -103,6 +103,7 @@ func (c *patchCompiler) compile() {
 		c.errorf("spec", "", fmt.Errorf("the expressions have %d bytes together, over the limit of %d: use fewer or shorter ones", n, bundle.MaxPatchExpressionBytes))
 		return
 	}
+	c.cel.patterns = 0
 	c.compileConditions()
 	c.compileVariables()
 	names := unique{}
@@ -174,7 +175,7 @@ func (c *patchCompiler) compileVariables() {
 		}
 		out := variable{namedExpression: namedExpression{v.Name, e}}
 		if v.Pattern != "" {
-			if out.pattern, err = compilePattern(v.Pattern); err != nil {
+			if out.pattern, err = c.compilePattern(v.Pattern); err != nil {
 				c.errorf(field+".pattern", "", err)
 			}
 		}
@@ -183,15 +184,12 @@ func (c *patchCompiler) compileVariables() {
 	}
 }
 
-// compilePattern anchors a pattern at both ends.
-func compilePattern(pattern string) (*regexp.Regexp, error) {
-	if len(pattern) > 1024 {
-		return nil, errors.New("the pattern has more than 1024 bytes")
+// compilePattern compiles what the whole value of a variable must match.
+func (c *patchCompiler) compilePattern(text string) (*pattern, error) {
+	if len(text) > maxPatternBytes {
+		return nil, fmt.Errorf("the pattern has %d bytes, over the limit of %d", len(text), maxPatternBytes)
 	}
-	if _, err := regexp.Compile(pattern); err != nil { // alone, so that it cannot close the group below
-		return nil, err
-	}
-	return regexp.Compile(`\A(?:` + pattern + `)\z`)
+	return c.cel.parsePattern(text, true)
 }
 
 // when compiles the condition of a rule, if it has one.

@@ -100,6 +100,12 @@ var limits = map[string]string{
 	"patch.maxExpressionCost":        fmt.Sprintf("%s units of cost per evaluation", thousands(maxExpressionCost)),
 	"patch.maxCELText":               fmt.Sprintf("%d KiB per text in an expression", maxCELText>>10),
 	"patch.maxCELList":               fmt.Sprintf("%s elements per list in an expression", thousands(maxCELList)),
+	"patch.maxCELValues":             fmt.Sprintf("%s values per list or map with what is in it", thousands(maxCELValues)),
+	"patch.maxPatchCost":             fmt.Sprintf("%s units of cost per patch and call", thousands(maxPatchCost)),
+	"patch.maxPatternBytes":          fmt.Sprintf("%d bytes per `pattern`", maxPatternBytes),
+	"patch.maxPatternSize":           fmt.Sprintf("%s instructions per regular expression", thousands(maxPatternSize)),
+	"patch.maxPatchPatterns":         fmt.Sprintf("%s instructions of regular expressions per patch", thousands(maxPatchPatterns)),
+	"patch.maxMatchWork":             fmt.Sprintf("%d Mi instructions times bytes per match", maxMatchWork>>20),
 	"patch.maxKeySteps":              fmt.Sprintf("%d steps per key", maxKeySteps),
 	"patch.maxVMIBytes":              fmt.Sprintf("%d MiB of VMI", maxVMIBytes>>20),
 }

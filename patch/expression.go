@@ -11,9 +11,11 @@ import (
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/overloads"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/ext"
+	"github.com/google/cel-go/interpreter"
 
 	"github.com/domainpatch/domainpatch/patch/selector"
 )
@@ -22,6 +24,7 @@ import (
 const (
 	maxExpressionBytes = 4096
 	maxExpressionCost  = 100_000 // of CEL's cost units, per evaluation
+	maxPatchCost       = 500_000 // of the conditions of a patch, and of the rest of it, per call
 )
 
 // scope says which names an expression may use.
@@ -37,7 +40,8 @@ const (
 // compiler compiles the CEL expressions of one bundle. An environment is made when the
 // first expression of its scope comes: most rules have none.
 type compiler struct {
-	envs [nodeScope + 1]*cel.Env
+	envs     [nodeScope + 1]*cel.Env
+	patterns int // instructions of the regular expressions of the patch so far
 }
 
 // used says whether there was any expression to compile.
@@ -89,8 +93,9 @@ func (s scope) additions() []cel.EnvOption {
 
 // expression is a compiled CEL expression, safe for concurrent use.
 type expression struct {
-	program cel.Program
-	paths   map[string]*selector.Path // those that xpath() names literally
+	program  cel.Program
+	paths    map[string]*selector.Path // those that xpath() names literally
+	patterns map[string]*pattern       // those of matches()
 }
 
 // compile checks an expression and every path and variable that it names literally.
@@ -109,11 +114,12 @@ func (c *compiler) compile(text string, in scope, variables []string, accepts fu
 	if err := accepts(checked.OutputType()); err != nil {
 		return nil, err
 	}
-	e := &expression{paths: map[string]*selector.Path{}}
-	if err := e.inspect(checked.NativeRep(), variables); err != nil {
+	e := &expression{paths: map[string]*selector.Path{}, patterns: map[string]*pattern{}}
+	if err := c.inspect(e, checked.NativeRep(), variables); err != nil {
 		return nil, err
 	}
-	e.program, err = env.Program(checked, cel.CostLimit(maxExpressionCost), cel.CostTracking(resultCost{}), cel.InterruptCheckFrequency(256))
+	e.program, err = env.Program(checked, cel.CostLimit(maxExpressionCost), cel.CostTracking(cost{e.patterns}),
+		cel.CustomDecoratorV2(e.bound), cel.InterruptCheckFrequency(1))
 	if err != nil {
 		return nil, err
 	}
@@ -134,17 +140,41 @@ func celErrors(issues *cel.Issues) error {
 }
 
 // inspect looks through the checked expression for what CEL itself does not check.
-func (e *expression) inspect(checked *ast.AST, variables []string) error {
+func (c *compiler) inspect(e *expression, checked *ast.AST, variables []string) error {
 	var errs []error
 	ast.PreOrderVisit(checked.Expr(), ast.NewExprVisitor(func(n ast.Expr) {
 		switch n.Kind() {
 		case ast.SelectKind:
 			errs = append(errs, checkVariable(n.AsSelect(), variables))
 		case ast.CallKind:
-			errs = append(errs, e.compilePathLiteral(n.AsCall()), checkFunction(n.AsCall()))
+			errs = append(errs, e.compilePathLiteral(n.AsCall()), c.compilePatternLiteral(e, n.AsCall()), checkFunction(n.AsCall()))
 		}
 	}))
 	return errors.Join(errs...)
+}
+
+// compilePatternLiteral compiles the regular expression of matches('...').
+func (c *compiler) compilePatternLiteral(e *expression, call ast.CallExpr) error {
+	if call.FunctionName() != overloads.Matches {
+		return nil
+	}
+	args := call.Args() // the last one is the pattern: the text is the target or the first
+	if len(args) == 0 || args[len(args)-1].Kind() != ast.LiteralKind {
+		return errDynamicPattern
+	}
+	text, ok := args[len(args)-1].AsLiteral().(types.String)
+	if !ok {
+		return errDynamicPattern
+	}
+	if e.patterns[string(text)] != nil {
+		return nil
+	}
+	compiled, err := c.parsePattern(string(text), false)
+	if err != nil {
+		return fmt.Errorf("matches(): %w", err)
+	}
+	e.patterns[string(text)] = compiled
+	return nil
 }
 
 func checkVariable(s ast.SelectExpr, variables []string) error {
@@ -173,7 +203,8 @@ type input struct {
 	vmi       map[string]any
 	variables map[string]any
 	document  *documentValue
-	current   any // string or nil
+	current   any     // string or nil
+	cost      *uint64 // of what the patch has evaluated so far, for all copies of the input
 }
 
 func (in *input) activation() map[string]any {
@@ -181,20 +212,40 @@ func (in *input) activation() map[string]any {
 }
 
 func (e *expression) eval(in *input) (ref.Val, error) {
+	if ended := context.Cause(in.ctx); ended != nil {
+		return nil, ended
+	}
+	if *in.cost > maxPatchCost {
+		return nil, fmt.Errorf("the expressions of the patch cost more than %d units together: make them cheaper, or let the rules select fewer nodes", maxPatchCost)
+	}
 	if in.document != nil {
 		in.document.err, in.document.compiled = nil, e.paths
 	}
-	value, _, err := e.program.ContextEval(in.ctx, in.activation())
+	value, details, err := e.program.ContextEval(in.ctx, in.activation())
+	if spent := details.ActualCost(); spent != nil {
+		*in.cost += *spent
+	} else {
+		*in.cost += maxExpressionCost
+	}
 	if err != nil {
-		if in.document != nil && in.document.err != nil {
-			return nil, in.document.err
-		}
-		if ended := context.Cause(in.ctx); ended != nil {
-			return nil, ended
-		}
-		return nil, fmt.Errorf("cannot evaluate the expression: %w", err)
+		return nil, evalError(in, err)
 	}
 	return value, nil
+}
+
+// evalError says why an evaluation failed.
+func evalError(in *input, err error) error {
+	if in.document != nil && in.document.err != nil {
+		return in.document.err
+	}
+	if ended := context.Cause(in.ctx); ended != nil {
+		return ended
+	}
+	var cancelled interpreter.EvalCancelledError
+	if errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded {
+		return fmt.Errorf("cannot evaluate the expression: %w of %d units: let it look at less, or at shorter texts", err, maxExpressionCost)
+	}
+	return fmt.Errorf("cannot evaluate the expression: %w", err)
 }
 
 func (e *expression) bool(in *input) (bool, error) {

@@ -70,11 +70,12 @@ func (p *Program) newInput(ctx context.Context, vmi []byte) (in *input, end cont
 		}
 	}
 	ctx, end = context.WithTimeoutCause(ctx, MaxDuration, errDuration)
-	return &input{ctx: ctx, vmi: parsed}, end, nil
+	return &input{ctx: ctx, vmi: parsed, cost: new(uint64)}, end, nil
 }
 
 // unmet names the first matchCondition that does not hold; empty when all do.
 func (c *compiled) unmet(in *input) (string, error) {
+	*in.cost = 0
 	for i, m := range c.conditions {
 		holds, err := m.bool(in)
 		if err != nil {
@@ -90,6 +91,7 @@ func (c *compiled) unmet(in *input) (string, error) {
 // evalVariables gives the variables of the patch their values: those of the first call, if
 // there was one, since what no longer has a value must not fail a domain that is defined.
 func (c *compiled) evalVariables(in *input, before *PatchReport) error {
+	*in.cost = 0
 	if before != nil && before.variables != nil {
 		in.variables = before.variables
 		return nil
@@ -113,7 +115,11 @@ func (v *variable) match(value any) error {
 	if !ok {
 		return errors.New("a value with a pattern must be a string")
 	}
-	if !v.pattern.MatchString(string(text)) {
+	matches, err := v.pattern.match(string(text))
+	if err != nil {
+		return err
+	}
+	if !matches {
 		return fmt.Errorf("the value %.100q does not match the pattern", string(text))
 	}
 	return nil
