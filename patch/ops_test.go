@@ -789,6 +789,12 @@ func TestRepeatedCalls(t *testing.T) {
 			rule:   add("/domain", qemuCommandline(`<qemu:arg value="-b"/>`)),
 			doc:    "<domain/>", next: qemu(`<qemu:arg value="-a"/>`), want: qemu(`<qemu:arg value="-a"/><qemu:arg value="-b"/>`),
 		},
+		"a list": {
+			reason: "KubeVirt keeps the elements and drops an attribute of them",
+			rule:   merge("//interface", `<interface><portForward proto="tcp" x="1"/><portForward proto="udp" x="2"/></interface>`),
+			doc:    devices(`<interface/>`), next: devices(`<interface><portForward proto="tcp"/><portForward proto="udp"/></interface>`),
+			want: devices(`<interface><portForward proto="tcp" x="1"/><portForward proto="udp" x="2"/></interface>`),
+		},
 		"merge among libvirt's": {
 			rule: merge("", `<domain><devices><input type="tablet"><driver iommu="on"/></input></devices></domain>`),
 			doc:  devices(tablet + "</input>"), next: devices(`<input type="mouse" bus="ps2"/>` + tablet + "</input>"), want: devices(`<input type="mouse" bus="ps2"/>` + tablet + `<driver iommu="on"/></input>`),
