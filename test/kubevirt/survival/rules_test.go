@@ -83,9 +83,9 @@ func TestRulesSurviveThreePasses(t *testing.T) {
 			`[{op: replace, path: /domain/vcpu/@placement, value: auto}]`,
 			map[string]int{"/domain/vcpu@placement=auto": 1},
 		},
-		"a run of which KubeVirt keeps a part": {
+		"entries of which KubeVirt keeps a part": {
 			`[{op: add, path: /domain/os, xml: "<acpi><table type='slic'>/a</table></acpi>"},
-			  {op: add, path: /domain/os/acpi, xml: "<table type='raw' x='1'>/b</table><table type='raw' x='2'>/b</table>"}]`,
+			  {op: add, path: /domain/os/acpi, xml: "<table type='raw' x='1'>/b</table><table type='rawset' x='2'>/b</table>"}]`,
 			map[string]int{"/domain/os/acpi/table=/a": 1, "/domain/os/acpi/table=/b": 2, "/domain/os/acpi/table@x=1": 1, "/domain/os/acpi/table@x=2": 1},
 		},
 		"merge": {
