@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common"
 	"github.com/google/cel-go/common/operators"
 	"github.com/google/cel-go/common/overloads"
 	"github.com/google/cel-go/common/types"
@@ -278,6 +279,10 @@ func (c cost) CallCost(function, _ string, args []ref.Val, result ref.Val) *uint
 		if _, isList := result.(traits.Lister); isList {
 			points = 1 + addedWeight(args[1])/valuesPerPoint
 		}
+	case xpathCallName:
+		points += weigh(result, heaviest) // the texts are new ones, of the whole element each
+	case literalName:
+		points = common.ListCreateBaseCost + weigh(result, maxCELValues)/valuesPerPoint
 	case overloads.Matches:
 		points += c.matchWork(args) / matchWorkPerPoint
 	default:
@@ -409,6 +414,9 @@ func (e *expression) matches(args ...ref.Val) ref.Val {
 	return types.Bool(matches)
 }
 
+// literalName is what CallCost calls the function that makes a list or map of its parts.
+const literalName = "@literal"
+
 // boundedLiteral is a list or map literal. Literals alone put values into values, and + alone
 // makes lists longer; both weigh what goes in, and the cost pays for what is added. So no value
 // has more parts, shared ones counted each time, than its evaluation has paid for, and
@@ -426,6 +434,18 @@ func (l boundedLiteral) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 	}
 	return value
 }
+
+// Function, OverloadID and Args make a literal a call to CEL's cost tracker, so that the walk
+// through its values is paid for.
+
+// Function implements interpreter.InterpretableCall.
+func (l boundedLiteral) Function() string { return literalName }
+
+// OverloadID implements interpreter.InterpretableCall.
+func (l boundedLiteral) OverloadID() string { return literalName }
+
+// Args implements interpreter.InterpretableCall.
+func (l boundedLiteral) Args() []interpreter.InterpretableV2 { return l.InitVals() }
 
 // Eval implements interpreter.Interpretable.
 func (l boundedLiteral) Eval(vars interpreter.Activation) ref.Val {

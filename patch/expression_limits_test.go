@@ -79,6 +79,10 @@ func TestExpressionBombs(t *testing.T) {
 		"sum of lists":        {nested(3) + strings.Repeat(".map(x, x + x)", 12) + ".exists(z, z == z)", values},
 		"sum of nested lists": {nested(3) + ".exists(z, [lists.range(1900).map(i, z)].exists(l, l == l))", cost},
 		"accumulated":         {nested(3) + ".exists(z, lists.range(1900).map(i, z) == lists.range(1900).map(i, z))", cost},
+		"literals":            {nested(3) + ".exists(z, lists.range(1900).all(i, lists.range(1900).all(j, [z, z, z, z, z, z, z].size() > 0)))", cost},
+		"weight of a map":     {nested(3) + ".exists(z, lists.range(1900).all(i, lists.range(1900).all(j, {'a': z, 'b': z, 'c': [z, z, z]}.size() > 0)))", cost},
+		"key of all":          {nested(3) + ".exists(z, {'a': 1}[dyn(lists.range(300).map(i, z))] == 1)", "invalid qualifier type"},
+		"text in an error":    {long + ".exists(b, {'a': 1}[b] == 1)", "no such key: aaa"},
 		"distinct":            {nested(2) + ".exists(z, lists.range(150).map(i, z + [[i]]).distinct().size() > 1)", "distinct: the list of 150 elements"},
 		"texts of a list":     {long + ".exists(b, lists.range(1900).map(i, b.replace('a','b',1)).size() > 1)", cost},
 		"texts of lists":      {long + ".exists(b, lists.range(1900).map(i, [b.replace('a','b',1), b.replace('a','c',1)]).size() > 1)", cost},
@@ -106,6 +110,8 @@ func TestExpressionBombs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := bounded(t, func() error { return matchingOf(test.expression) })
 			switch {
+			case err != nil && len(err.Error()) > 2048:
+				t.Errorf("an error of %d bytes", len(err.Error()))
 			case test.want == "" && err != nil:
 				t.Errorf("got %v", err)
 			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
@@ -204,5 +210,26 @@ func TestExpressionsAfterTheEnd(t *testing.T) {
 	_, err := compile(t, &bundle.Bundle{FormatVersion: bundle.FormatVersion, Patches: []bundle.Patch{p}}).Matching(ctx, nil)
 	if !errors.Is(err, ended) {
 		t.Errorf("got %v, want %v", err, ended)
+	}
+}
+
+// TestXPathTexts selects the texts of the same elements again and again.
+func TestXPathTexts(t *testing.T) {
+	document := "<domain><name>n</name><title>t</title><metadata>" + strings.Repeat("<a>", 40) + strings.Repeat("long text", 2000) + strings.Repeat("</a>", 40) + "</metadata></domain>"
+	for name, test := range map[string]struct{ expression, want string }{
+		"once":  {"xpath('//a').size() > 1 ? 'x' : 'y'", "the text would have more than 262144 bytes"},
+		"often": {"lists.range(1900).map(i, xpath('/domain')).size() > 1 ? 'x' : 'y'", "actual cost limit exceeded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := onePatch("p", bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/title", Expression: test.expression})
+			program := compile(t, &bundle.Bundle{FormatVersion: bundle.FormatVersion, Patches: []bundle.Patch{p}})
+			err := bounded(t, func() error {
+				_, _, err := program.Domain(context.Background(), []byte(document), nil, nil)
+				return err
+			})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
 	}
 }

@@ -90,8 +90,12 @@ func (d *documentValue) texts(path string) ([]string, error) {
 		return nil, err
 	}
 	texts := make([]string, len(nodes))
+	length := 0
 	for i, n := range nodes {
 		texts[i] = n.Text()
+		if length += len(texts[i]); length > maxCELText {
+			return nil, errCELText
+		}
 	}
 	return texts, nil
 }
