@@ -79,7 +79,11 @@ func TestExpressionBombs(t *testing.T) {
 		"sum of lists":        {nested(3) + strings.Repeat(".map(x, x + x)", 12) + ".exists(z, z == z)", values},
 		"sum of nested lists": {nested(3) + ".exists(z, [lists.range(1900).map(i, z)].exists(l, l == l))", cost},
 		"accumulated":         {nested(3) + ".exists(z, lists.range(1900).map(i, z) == lists.range(1900).map(i, z))", cost},
-		"literals":            {nested(3) + ".exists(z, lists.range(1900).all(i, lists.range(1900).all(j, [z, z, z, z, z, z, z].size() > 0)))", cost},
+		"literals":            {nested(3) + ".exists(z, lists.range(1000).all(i, [z, z, z, z, z, z, z].size() > 0))", cost},
+		"literals alone":      {"[0]" + strings.Repeat(".exists(x, [[x, x, x, x, x, x, x, x, x, x]]", 12) + ".exists(x, x == x)" + strings.Repeat(")", 12), values},
+		"sums":                {nested(3) + ".exists(z, lists.range(900).all(i, (z + z).size() > 0))", cost},
+		"sum of what is long": {nested(3) + ".exists(z, lists.range(100).map(i, z) + lists.range(100).map(i, z) == [])", values},
+		"read once each":      {long + ".exists(b, lists.range(100).all(i, b.size() > 0))", cost},
 		"weight of a map":     {nested(3) + ".exists(z, lists.range(1900).all(i, lists.range(1900).all(j, {'a': z, 'b': z, 'c': [z, z, z]}.size() > 0)))", cost},
 		"key of all":          {nested(3) + ".exists(z, {'a': 1}[dyn(lists.range(300).map(i, z))] == 1)", "invalid qualifier type"},
 		"text in an error":    {long + ".exists(b, {'a': 1}[b] == 1)", "no such key: aaa"},
@@ -218,6 +222,7 @@ func TestXPathTexts(t *testing.T) {
 	document := "<domain><name>n</name><title>t</title><metadata>" + strings.Repeat("<a>", 40) + strings.Repeat("long text", 2000) + strings.Repeat("</a>", 40) + "</metadata></domain>"
 	for name, test := range map[string]struct{ expression, want string }{
 		"once":  {"xpath('//a').size() > 1 ? 'x' : 'y'", "the text would have more than 262144 bytes"},
+		"read":  {"lists.range(900).all(i, xpath('/domain').size() > 0) ? 'x' : 'y'", "actual cost limit exceeded"},
 		"often": {"lists.range(1900).map(i, xpath('/domain')).size() > 1 ? 'x' : 'y'", "actual cost limit exceeded"},
 	} {
 		t.Run(name, func(t *testing.T) {
