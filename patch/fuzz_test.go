@@ -24,14 +24,23 @@ import (
 // since other processes share the machine, and below the limit that would end the call.
 const slow = time.Second
 
-// noFault fails the test if an error is a fault of the engine itself, or took too long to come.
-func noFault(t *testing.T, err error, since time.Time) {
+// soon makes a call and fails the test if it ends with a fault of the engine itself, or if it
+// is slow three times in a row: once may be another process's doing.
+func soon(t *testing.T, call func() error) error {
 	t.Helper()
-	if err != nil && strings.Contains(err.Error(), "a fault of DomainPatch itself") {
-		t.Fatal(err)
-	}
-	if took := time.Since(since); took > slow {
-		t.Fatalf("the call took %v", took)
+	for try := 1; ; try++ {
+		began := time.Now()
+		err := call()
+		if err != nil && strings.Contains(err.Error(), "a fault of DomainPatch itself") {
+			t.Fatal(err)
+		}
+		took := time.Since(began)
+		if took <= slow {
+			return err
+		}
+		if try == 3 {
+			t.Fatalf("the call took %v", took)
+		}
 	}
 }
 
@@ -46,9 +55,10 @@ func FuzzCompile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, op, path, value, expression, fragment, key, when, pattern string) {
 		b := rules(bundle.DomainRule{Op: bundle.Op(op), Path: path, Value: optional(value), Expression: expression, XML: fragment, Key: key, When: when})
 		b.Patches[0].Variables = []bundle.Variable{{Name: "v", Expression: "'x'", Pattern: pattern}}
-		began := time.Now()
-		_, err := patch.Compile(b)
-		noFault(t, err, began)
+		err := soon(t, func() error {
+			_, err := patch.Compile(b)
+			return err
+		})
 		if err != nil && len(patch.Errors(err)) == 0 {
 			t.Errorf("an error without a place: %v", err)
 		}
@@ -88,9 +98,12 @@ func FuzzDomain(f *testing.F) {
 		if err != nil {
 			return
 		}
-		began := time.Now()
-		out, report, err := program.Domain(context.Background(), []byte(doc), []byte(vmi), nil)
-		noFault(t, err, began)
+		var out []byte
+		var report *patch.Report
+		err = soon(t, func() (err error) {
+			out, report, err = program.Domain(context.Background(), []byte(doc), []byte(vmi), nil)
+			return err
+		})
 		if err != nil {
 			if out != nil {
 				t.Error("an error comes with a document")
