@@ -14,47 +14,24 @@ import (
 	"github.com/domainpatch/domainpatch/patch/document"
 )
 
-// applyAdd puts the fragment at every selected place, once.
+// applyAdd puts the fragment at every selected place, once. A place may be gone: it was the
+// twin of an element that is at its place by now.
 func applyAdd(r *domainRule, call *domainCall) (effect, error) {
-	fragment, err := r.expanded(call)
-	if err != nil {
-		return effect{}, err
-	}
-	nodes, done, unexpected, err := r.places(call)
-	if err != nil {
-		return done, err
-	}
-	for _, n := range nodes {
-		if n.IsAttribute() || n.Node.Type != xmlquery.ElementNode {
-			return done, fmt.Errorf("%s selects something else than an element: elements can be added to elements alone", r.Path)
-		}
-		if !call.doc.Live(n.Node) { // it was the twin of an element that is at its place by now
-			continue
-		}
-		a := r.newAdder(call, fragment, n.Node)
-		if err := a.add(); err != nil {
-			return done, err
-		}
-		unexpected = errors.Join(unexpected, errors.Join(a.unexpected...))
-		done.replaced += a.replaced
-		if a.changed {
-			done.changed++
-		}
-	}
-	return done, unexpected
+	return r.atElements(call, "elements can be added to elements alone", func(m *merger, n *xmlquery.Node) error {
+		return r.newAdder(m, n).add()
+	})
 }
 
 // adder adds what of the fragment is missing at one place.
 type adder struct {
 	*merger
-	parent   *xmlquery.Node
-	ref      *xmlquery.Node // where the next element goes, relative to place
-	place    document.Place
-	replaced int // twins
+	parent *xmlquery.Node
+	ref    *xmlquery.Node // where the next element goes, relative to place
+	place  document.Place
 }
 
-func (r *domainRule) newAdder(call *domainCall, f *document.Fragment, ref *xmlquery.Node) *adder {
-	a := &adder{merger: newMerger(call, f), parent: ref, ref: ref, place: r.place()}
+func (r *domainRule) newAdder(m *merger, ref *xmlquery.Node) *adder {
+	a := &adder{merger: m, parent: ref, ref: ref, place: r.place()}
 	a.own, a.completes = r.key, true
 	if a.place == document.Before || a.place == document.After {
 		a.parent = ref.Parent

@@ -15,6 +15,19 @@ import (
 
 // applyMerge merges the element of the fragment into every selected element.
 func applyMerge(r *domainRule, call *domainCall) (effect, error) {
+	return r.atElements(call, "an element can be merged into an element alone", func(m *merger, n *xmlquery.Node) error {
+		e := m.fragment.Elements()[0]
+		if tableName(n) != tableName(e) {
+			return errOtherName(r.Path, tableName(n), tableName(e))
+		}
+		m.own = r.key
+		return m.merge(n, e)
+	})
+}
+
+// atElements edits every selected element that is still there with a merger of its own. What
+// is selected must be elements; why says so for the op.
+func (r *domainRule) atElements(call *domainCall, why string, edit func(*merger, *xmlquery.Node) error) (effect, error) {
 	fragment, err := r.expanded(call)
 	if err != nil {
 		return effect{}, err
@@ -23,23 +36,22 @@ func applyMerge(r *domainRule, call *domainCall) (effect, error) {
 	if err != nil {
 		return done, err
 	}
-	e := fragment.Elements()[0]
 	for _, n := range nodes {
 		if n.IsAttribute() || n.Node.Type != xmlquery.ElementNode {
-			return done, fmt.Errorf("%s selects something else than an element: an element can be merged into an element alone", r.Path)
+			return done, fmt.Errorf("%s selects something else than an element: %s", r.Path, why)
 		}
-		if tableName(n.Node) != tableName(e) {
-			return done, errOtherName(r.Path, tableName(n.Node), tableName(e))
+		if !call.doc.Live(n.Node) { // it went with another one, or in its place
+			continue
 		}
 		m := newMerger(call, fragment)
-		m.own = r.key
-		if err := m.merge(n.Node, e); err != nil {
+		if err := edit(m, n.Node); err != nil {
 			return done, err
 		}
+		unexpected = errors.Join(unexpected, errors.Join(m.unexpected...))
+		done.replaced += m.replaced
 		if m.changed {
 			done.changed++
 		}
-		unexpected = errors.Join(unexpected, errors.Join(m.unexpected...))
 	}
 	return done, unexpected
 }
@@ -57,6 +69,7 @@ type merger struct {
 	own        *key // the key of the rule; nil for none
 	completes  bool // children without a key are told apart by what they hold
 	changed    bool
+	replaced   int     // twins that add put another element in place of
 	unexpected []error // of a repeated call
 }
 

@@ -5,7 +5,6 @@ package patch
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/antchfx/xmlquery"
@@ -20,32 +19,10 @@ func applyReplace(r *domainRule, call *domainCall) (effect, error) {
 	if r.fragment == nil {
 		return r.replaceTexts(call)
 	}
-	fragment, err := r.expanded(call)
-	if err != nil {
-		return effect{}, err
-	}
-	nodes, done, unexpected, err := r.places(call)
-	if err != nil {
-		return done, err
-	}
-	for _, n := range nodes {
-		if n.IsAttribute() || n.Node.Type != xmlquery.ElementNode {
-			return done, fmt.Errorf("%s selects something else than an element: elements can take the place of elements alone", r.Path)
-		}
-		if !call.doc.Live(n.Node) { // it went with an element around it
-			continue
-		}
-		p := &replacer{merger: newMerger(call, fragment), old: n.Node}
-		p.completes = true
-		if err := p.replace(); err != nil {
-			return done, err
-		}
-		unexpected = errors.Join(unexpected, errors.Join(p.unexpected...))
-		if p.changed {
-			done.changed++
-		}
-	}
-	return done, unexpected
+	return r.atElements(call, "elements can take the place of elements alone", func(m *merger, n *xmlquery.Node) error {
+		m.completes = true
+		return (&replacer{merger: m, old: n}).replace()
+	})
 }
 
 // replaceTexts makes every selected node hold the text of the rule.
