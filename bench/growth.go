@@ -54,16 +54,7 @@ func (b *bench) documentGrowth(ctx context.Context, r *report, s source) error {
 		}
 		contenders = append(contenders, c)
 	}
-	t, err := b.race(ctx, "", contenders[0].name, contenders)
-	if err != nil {
-		return err
-	}
-	g := growth{Title: "First call, more devices", Input: "bytes"}
-	for i, row := range t.Rows {
-		g.Rows = append(g.Rows, grown{float64(len(sizes[i].doc)) / float64(len(s.doc)), row.Nanoseconds, row.Ratio})
-	}
-	r.Growth = append(r.Growth, g)
-	return nil
+	return b.grow(ctx, r, growth{Title: "First call, more devices", Input: "bytes"}, contenders, func(i int) int { return len(sizes[i].doc) })
 }
 
 func (b *bench) ruleGrowth(ctx context.Context, r *report, s source) error {
@@ -76,13 +67,17 @@ func (b *bench) ruleGrowth(ctx context.Context, r *report, s source) error {
 		}
 		contenders = append(contenders, c)
 	}
+	return b.grow(ctx, r, growth{Title: "First call, more rules that each create an element", Input: "rules"}, contenders, func(i int) int { return counts[i] })
+}
+
+// grow races the contenders, the first of which is the measure of the others, by their sizes.
+func (b *bench) grow(ctx context.Context, r *report, g growth, contenders []contender, size func(int) int) error {
 	t, err := b.race(ctx, "", contenders[0].name, contenders)
 	if err != nil {
 		return err
 	}
-	g := growth{Title: "First call, more rules that each create an element", Input: "rules"}
 	for i, row := range t.Rows {
-		g.Rows = append(g.Rows, grown{float64(counts[i]) / float64(counts[0]), row.Nanoseconds, row.Ratio})
+		g.Rows = append(g.Rows, grown{float64(size(i)) / float64(size(0)), row.Nanoseconds, row.Ratio})
 	}
 	r.Growth = append(r.Growth, g)
 	return nil
