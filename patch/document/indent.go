@@ -55,14 +55,15 @@ func (d *Document) indentation(n *xmlquery.Node) indentation {
 	return indentation{lead, "\t"}
 }
 
-// lead gives the last line end before a node and the blanks behind it.
+// lead gives the last line end before a node and the blanks behind it. Blanks written as
+// references or in a CDATA section are nobody's indentation.
 func (d *Document) lead(n *xmlquery.Node) string {
 	if !isBlank(n.PrevSibling) {
 		return ""
 	}
 	raw := d.sourceOf(n.PrevSibling)
 	i := strings.LastIndexByte(raw, '\n')
-	if i < 0 {
+	if i < 0 || strings.Trim(raw[i:], "\n\t ") != "" {
 		return ""
 	}
 	if i > 0 && raw[i-1] == '\r' {
