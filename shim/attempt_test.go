@@ -6,6 +6,7 @@ package shim
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -17,12 +18,13 @@ import (
 
 const withPlaceholder = `<domain><devices><interface type="ethernet"><alias name="placeholder-0"></alias></interface></devices></domain>`
 
-// step is one call of an attempts case, and what becomes of it: "first", "repeat of INPUT",
+// step is one call of an attempts case, with a resourceVersion of its VMI, and what becomes of it: "first", "repeat of INPUT",
 // "taken" (refused because another sidecar got the cloud-init data), "not subscribed" and "missed"
 // (refused because nobody got it, or that call failed), "failed" or "ok" (cloud-init).
 type step struct {
 	cloudInit bool
 	in        string
+	version   int
 	fail      bool
 	want      string
 }
@@ -66,6 +68,24 @@ func TestAttempts(t *testing.T) {
 		"AfterFailedRepeat": {
 			reason: "KubeVirt starts over after a failure in any pass",
 			steps:  []step{{in: "A", want: "first"}, {in: "B", fail: true, want: "failed"}, {in: "C", want: "first"}},
+		},
+		"OtherVMI": {
+			reason: "all calls of an attempt carry one VMI, so another one comes with a retry, whatever the domain: KubeVirt failed elsewhere",
+			steps: []step{{in: "A", version: 1, want: "first"}, {in: "B", version: 1, want: "repeat of A"}, {in: "C", version: 2, want: "first"},
+				{in: "D", version: 2, want: "repeat of C"}, {in: "B", version: 1, want: "first"}},
+		},
+		"OtherVMIAfterOnePass": {
+			reason: "without PCIe hotplug KubeVirt calls once per attempt, and a retry may bring a disk more",
+			steps:  []step{{in: "A", version: 1, want: "first"}, {in: "B", version: 2, want: "first"}, {in: "C", version: 3, want: "first"}},
+		},
+		"OtherVMIWithTheSameDomain": {
+			reason: "the usual retry: nothing but the VMI's condition changed",
+			steps:  []step{{in: "A", version: 1, want: "first"}, {in: "A", version: 2, want: "first"}, {in: "B", version: 2, want: "repeat of A"}},
+		},
+		"NoAddress": {
+			reason: "where KubeVirt adds root ports but no placeholders, its second call has no address either",
+			steps: []step{{in: "<domain><devices><disk/></devices></domain>", want: "first"},
+				{in: "<domain><devices><disk/><controller/></devices></domain>", want: "repeat of <domain><devices><disk/></devices></domain>"}},
 		},
 		"Placeholders": {
 			reason: "only the first pass carries placeholder interfaces",
@@ -167,11 +187,12 @@ func (r *recorder) cloudInit(_ context.Context, data, _ []byte) ([]byte, *patch.
 func (r *recorder) play(t *testing.T, client v1alpha3.CallbacksClient, s step) string {
 	t.Helper()
 	r.fail, r.seen = s.fail, ""
+	vmi := fmt.Appendf(nil, `{"metadata":{"resourceVersion":"%d"}}`, s.version)
 	var err error
 	if s.cloudInit {
-		_, err = client.PreCloudInitIso(soon(t), &v1alpha3.PreCloudInitIsoParams{CloudInitData: []byte(s.in)})
+		_, err = client.PreCloudInitIso(soon(t), &v1alpha3.PreCloudInitIsoParams{CloudInitData: []byte(s.in), Vmi: vmi})
 	} else {
-		_, err = client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte(s.in)})
+		_, err = client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte(s.in), Vmi: vmi})
 	}
 	switch {
 	case err == nil:

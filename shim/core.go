@@ -6,6 +6,7 @@ package shim
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"runtime"
 	"runtime/debug"
@@ -42,6 +43,7 @@ type Core struct {
 	log       *slog.Logger
 
 	turn    chan struct{} // a mutex whose waiters heed their context
+	seed    maphash.Seed  // of fingerprints
 	attempt attempt       // guarded by turn, as is the next
 	// cloudInitFailed says that PreCloudInitIso came, and the last one failed.
 	cloudInitFailed bool
@@ -59,6 +61,7 @@ func NewCore(engine Engine, cloudInit bool, log *slog.Logger) *Core {
 		cloudInit: cloudInit,
 		log:       log,
 		turn:      make(chan struct{}, 1),
+		seed:      maphash.MakeSeed(),
 		tidy:      time.AfterFunc(quiet, debug.FreeOSMemory),
 		ended:     ended,
 		end:       sync.OnceFunc(func() { close(ended) }),
@@ -138,7 +141,8 @@ func (c *Core) guard(ctx context.Context, k *call) (err error) {
 }
 
 func (c *Core) define(ctx context.Context, k *call) error {
-	first := c.attempt.begin(k.in)
+	got := fingerprint{domain: maphash.Bytes(c.seed, k.in), vmi: maphash.Bytes(c.seed, k.vmi)}
+	first := c.attempt.begin(k.in, got)
 	k.repeat = first != nil
 	if !k.repeat {
 		if err := c.missedCloudInit(ctx, k); err != nil {
@@ -153,7 +157,7 @@ func (c *Core) define(ctx context.Context, k *call) error {
 	if err != nil {
 		return err
 	}
-	c.attempt.succeed(k.in, first, report)
+	c.attempt.succeed(got, first, report)
 	k.out = out
 	return nil
 }
