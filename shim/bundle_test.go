@@ -77,9 +77,9 @@ func TestBadBundles(t *testing.T) {
 				t.Fatalf("Info: %v: a bad bundle must not keep the sidecar from appearing", err)
 			}
 			client := v1alpha3.NewCallbacksClient(server)
-			_, err := client.PreCloudInitIso(soon(t), &v1alpha3.PreCloudInitIsoParams{CloudInitData: []byte(`{"UserData":"x"}`)})
+			_, err := client.PreCloudInitIso(soon(t), &v1alpha3.PreCloudInitIsoParams{CloudInitData: []byte(`{"UserData":"x"}`), Vmi: anyVMI})
 			checkLine(t, err, codes.FailedPrecondition, tc.want)
-			_, err = client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte("<domain/>")})
+			_, err = client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte("<domain/>"), Vmi: anyVMI})
 			checkLine(t, err, codes.FailedPrecondition, tc.want)
 			if !strings.Contains(server.log.String(), "the bundle cannot be used") {
 				t.Errorf("the log does not tell at the start that the bundle is bad, %s:\n%s", tc.reason, server.log)

@@ -4,7 +4,10 @@
 package shim
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"log/slog"
@@ -140,10 +143,27 @@ func (c *Core) guard(ctx context.Context, k *call) (err error) {
 	return k.run(ctx, k)
 }
 
+// checkVMI refuses what no launcher sends, also where no rule reads the VMI: the engine parses it only then,
+// for that takes longer than most patches do.
+func checkVMI(vmi []byte) error {
+	switch {
+	case len(vmi) == 0:
+		return errors.New("malformed request: the VMI is empty")
+	case !json.Valid(vmi):
+		return fmt.Errorf("malformed request: the VMI is not JSON: %w", json.Unmarshal(vmi, new(json.RawMessage)))
+	case !bytes.HasPrefix(bytes.TrimLeft(vmi, " \t\r\n"), []byte("{")):
+		return errors.New("malformed request: the VMI is not a JSON object")
+	}
+	return nil
+}
+
 func (c *Core) define(ctx context.Context, k *call) error {
 	got := fingerprint{domain: maphash.Bytes(c.seed, k.in), vmi: maphash.Bytes(c.seed, k.vmi)}
 	first := c.attempt.begin(k.in, got)
 	k.repeat = first != nil
+	if err := checkVMI(k.vmi); err != nil {
+		return err
+	}
 	if !k.repeat {
 		if err := c.missedCloudInit(ctx, k); err != nil {
 			return err
@@ -186,6 +206,9 @@ func (c *Core) missedCloudInit(ctx context.Context, k *call) error {
 func (c *Core) initCloud(ctx context.Context, k *call) error {
 	c.attempt = attempt{}
 	c.cloudInitFailed = true // until it succeeded
+	if err := checkVMI(k.vmi); err != nil {
+		return err
+	}
 	out, report, err := c.engine.CloudInit(ctx, k.in, k.vmi)
 	k.report = report
 	if err == nil {

@@ -20,6 +20,9 @@ import (
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
+// anyVMI is the least that a call may bring.
+var anyVMI = []byte("{}")
+
 // fakeEngine does what its functions say; without one it returns the input.
 type fakeEngine struct {
 	domain       func(ctx context.Context, doc, vmi []byte, first *patch.Report) ([]byte, *patch.Report, error)

@@ -85,23 +85,23 @@ func reached(t *testing.T, server *running) []string {
 		call func() ([]byte, error)
 	}{
 		{"v1alpha1 OnDefineDomain", func() ([]byte, error) {
-			r, err := one.OnDefineDomain(ctx, &v1alpha1.OnDefineDomainParams{DomainXml: in})
+			r, err := one.OnDefineDomain(ctx, &v1alpha1.OnDefineDomainParams{DomainXml: in, Vmi: anyVMI})
 			return r.GetDomainXml(), err
 		}},
 		{"v1alpha2 OnDefineDomain", func() ([]byte, error) {
-			r, err := two.OnDefineDomain(ctx, &v1alpha2.OnDefineDomainParams{DomainXml: in})
+			r, err := two.OnDefineDomain(ctx, &v1alpha2.OnDefineDomainParams{DomainXml: in, Vmi: anyVMI})
 			return r.GetDomainXml(), err
 		}},
 		{"v1alpha2 PreCloudInitIso", func() ([]byte, error) {
-			r, err := two.PreCloudInitIso(ctx, &v1alpha2.PreCloudInitIsoParams{CloudInitData: in, CloudInitNoCloudSource: []byte("old")})
+			r, err := two.PreCloudInitIso(ctx, &v1alpha2.PreCloudInitIsoParams{CloudInitData: in, CloudInitNoCloudSource: []byte("old"), Vmi: anyVMI})
 			return append(r.GetCloudInitData(), r.GetCloudInitNoCloudSource()...), err
 		}},
 		{"v1alpha3 OnDefineDomain", func() ([]byte, error) {
-			r, err := three.OnDefineDomain(ctx, &v1alpha3.OnDefineDomainParams{DomainXml: in})
+			r, err := three.OnDefineDomain(ctx, &v1alpha3.OnDefineDomainParams{DomainXml: in, Vmi: anyVMI})
 			return r.GetDomainXml(), err
 		}},
 		{"v1alpha3 PreCloudInitIso", func() ([]byte, error) {
-			r, err := three.PreCloudInitIso(ctx, &v1alpha3.PreCloudInitIsoParams{CloudInitData: in, CloudInitNoCloudSource: []byte("old")})
+			r, err := three.PreCloudInitIso(ctx, &v1alpha3.PreCloudInitIsoParams{CloudInitData: in, CloudInitNoCloudSource: []byte("old"), Vmi: anyVMI})
 			return append(r.GetCloudInitData(), r.GetCloudInitNoCloudSource()...), err
 		}},
 	}
@@ -168,7 +168,7 @@ func TestSignalEndsHangingCall(t *testing.T) {
 	server := startFake(t, engine, Config{})
 	failed := make(chan error, 1)
 	go func() {
-		_, err := v1alpha3.NewCallbacksClient(server).OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{})
+		_, err := v1alpha3.NewCallbacksClient(server).OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{Vmi: anyVMI})
 		failed <- err
 	}()
 	<-entered
@@ -207,13 +207,13 @@ func TestCallsTakeTurns(t *testing.T) {
 	client := v1alpha3.NewCallbacksClient(startFake(t, engine, Config{}))
 	slow := make(chan error, 1)
 	go func() {
-		_, err := client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte("slow")})
+		_, err := client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte("slow"), Vmi: anyVMI})
 		slow <- err
 	}()
 	<-entered
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := client.OnDefineDomain(ctx, &v1alpha3.OnDefineDomainParams{DomainXml: []byte("fast")})
+	_, err := client.OnDefineDomain(ctx, &v1alpha3.OnDefineDomainParams{DomainXml: []byte("fast"), Vmi: anyVMI})
 	if status.Code(err) != codes.DeadlineExceeded {
 		t.Errorf("a call beside another: %v, want it to wait until its deadline", err)
 	}
@@ -232,10 +232,10 @@ func TestUnheardAnswerIsNone(t *testing.T) {
 		return doc, &patch.Report{}, nil
 	}}
 	core := NewCore(engine, false, discard())
-	if _, err := core.OnDefineDomain(ctx, []byte("A"), nil); !errors.Is(err, context.Canceled) {
+	if _, err := core.OnDefineDomain(ctx, []byte("A"), anyVMI); !errors.Is(err, context.Canceled) {
 		t.Errorf("OnDefineDomain: %v, want canceled", err)
 	}
-	if _, err := core.OnDefineDomain(t.Context(), []byte("B"), nil); err != nil {
+	if _, err := core.OnDefineDomain(t.Context(), []byte("B"), anyVMI); err != nil {
 		t.Errorf("OnDefineDomain: %v", err)
 	}
 	if diff := cmp.Diff([]bool{true, true}, firsts); diff != "" {
@@ -256,10 +256,10 @@ func TestPanic(t *testing.T) {
 	}}
 	server := startFake(t, engine, Config{})
 	client := v1alpha3.NewCallbacksClient(server)
-	if _, err := client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte("A")}); err != nil {
+	if _, err := client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte("A"), Vmi: anyVMI}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte("B")})
+	_, err := client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte("B"), Vmi: anyVMI})
 	checkLine(t, err, codes.Internal, "internal error")
 	if strings.Contains(err.Error()+server.log.String(), "SECRET") {
 		t.Errorf("what a panic says may be the document:\n%v\n%s", err, server.log)
@@ -267,7 +267,7 @@ func TestPanic(t *testing.T) {
 	if !strings.Contains(server.log.String(), "TestPanic") {
 		t.Errorf("the log lacks the stack:\n%s", server.log)
 	}
-	if _, err := client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte("C")}); err != nil {
+	if _, err := client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte("C"), Vmi: anyVMI}); err != nil {
 		t.Errorf("the call after a panic: %v", err)
 	}
 }
