@@ -80,7 +80,7 @@ type callbacksV1alpha1 struct {
 }
 
 func (s callbacksV1alpha1) OnDefineDomain(ctx context.Context, p *v1alpha1.OnDefineDomainParams) (*v1alpha1.OnDefineDomainResult, error) {
-	out, err := s.core.OnDefineDomain(ctx, p.GetDomainXml(), p.GetVmi())
+	out, err := s.core.OnDefineDomain(ctx, p.GetDomainXml(), p.GetVmi(), FromVMI)
 	return &v1alpha1.OnDefineDomainResult{DomainXml: out}, err
 }
 
@@ -90,14 +90,14 @@ type callbacksV1alpha2 struct {
 }
 
 func (s callbacksV1alpha2) OnDefineDomain(ctx context.Context, p *v1alpha2.OnDefineDomainParams) (*v1alpha2.OnDefineDomainResult, error) {
-	out, err := s.core.OnDefineDomain(ctx, p.GetDomainXml(), p.GetVmi())
+	out, err := s.core.OnDefineDomain(ctx, p.GetDomainXml(), p.GetVmi(), FromVMI)
 	return &v1alpha2.OnDefineDomainResult{DomainXml: out}, err
 }
 
 // PreCloudInitIso leaves the result's CloudInitNoCloudSource empty: KubeVirt would take it in place
 // of a CloudInitData that is not valid, and the VM would start without the patch.
 func (s callbacksV1alpha2) PreCloudInitIso(ctx context.Context, p *v1alpha2.PreCloudInitIsoParams) (*v1alpha2.PreCloudInitIsoResult, error) {
-	out, err := s.core.PreCloudInitIso(ctx, p.GetCloudInitData(), p.GetVmi())
+	out, err := s.core.PreCloudInitIso(ctx, p.GetCloudInitData(), p.GetVmi(), FromVMI)
 	return &v1alpha2.PreCloudInitIsoResult{CloudInitData: out}, err
 }
 
@@ -107,13 +107,13 @@ type callbacksV1alpha3 struct {
 }
 
 func (s callbacksV1alpha3) OnDefineDomain(ctx context.Context, p *v1alpha3.OnDefineDomainParams) (*v1alpha3.OnDefineDomainResult, error) {
-	out, err := s.core.OnDefineDomain(ctx, p.GetDomainXml(), p.GetVmi())
+	out, err := s.core.OnDefineDomain(ctx, p.GetDomainXml(), p.GetVmi(), FromVMI)
 	return &v1alpha3.OnDefineDomainResult{DomainXml: out}, err
 }
 
 // PreCloudInitIso leaves CloudInitNoCloudSource empty, see callbacksV1alpha2.
 func (s callbacksV1alpha3) PreCloudInitIso(ctx context.Context, p *v1alpha3.PreCloudInitIsoParams) (*v1alpha3.PreCloudInitIsoResult, error) {
-	out, err := s.core.PreCloudInitIso(ctx, p.GetCloudInitData(), p.GetVmi())
+	out, err := s.core.PreCloudInitIso(ctx, p.GetCloudInitData(), p.GetVmi(), FromVMI)
 	return &v1alpha3.PreCloudInitIsoResult{CloudInitData: out}, err
 }
 

@@ -72,13 +72,13 @@ func NewCore(engine Engine, cloudInit bool, log *slog.Logger) *Core {
 }
 
 // OnDefineDomain gives the domain XML to define in place of doc. The VMI is JSON.
-func (c *Core) OnDefineDomain(ctx context.Context, doc, vmi []byte) ([]byte, error) {
-	return c.answer(ctx, &call{hook: OnDefineDomain, in: doc, vmi: vmi, run: c.define, unpatched: doc})
+func (c *Core) OnDefineDomain(ctx context.Context, doc, vmi []byte, purpose Purpose) ([]byte, error) {
+	return c.answer(ctx, &call{hook: OnDefineDomain, in: doc, vmi: vmi, purpose: purpose, run: c.define, unpatched: asItCame})
 }
 
 // PreCloudInitIso gives the CloudInitData to use in place of data; both are JSON, as is the VMI.
-func (c *Core) PreCloudInitIso(ctx context.Context, data, vmi []byte) ([]byte, error) {
-	return c.answer(ctx, &call{hook: PreCloudInitIso, in: data, vmi: vmi, run: c.initCloud, unpatched: unpatchedCloudInit(data)})
+func (c *Core) PreCloudInitIso(ctx context.Context, data, vmi []byte, purpose Purpose) ([]byte, error) {
+	return c.answer(ctx, &call{hook: PreCloudInitIso, in: data, vmi: vmi, purpose: purpose, run: c.initCloud, unpatched: unpatchedCloudInit})
 }
 
 // Shutdown says that no more calls will come. It may be called more than once.
@@ -91,13 +91,16 @@ func (c *Core) Ended() <-chan struct{} { return c.ended }
 type call struct {
 	hook      string
 	in, vmi   []byte
+	purpose   Purpose
 	run       func(context.Context, *call) error
-	unpatched []byte // the answer of a migration target in case of an error
+	unpatched func(in []byte) []byte // the answer where KubeVirt throws it away, in case of an error
 
 	repeat bool
 	out    []byte
 	report *patch.Report
 }
+
+func asItCame(in []byte) []byte { return in }
 
 func (c *Core) answer(ctx context.Context, k *call) ([]byte, error) {
 	select {
@@ -113,9 +116,9 @@ func (c *Core) answer(ctx context.Context, k *call) ([]byte, error) {
 	}()
 	started := time.Now()
 	err := c.guard(ctx, k)
-	tolerated := err != nil && isMigrationTarget(k.vmi)
+	tolerated := err != nil && k.purpose.isMigrationTarget(k.vmi)
 	if tolerated {
-		k.out = k.unpatched
+		k.out = k.unpatched(k.in)
 	}
 	c.record(ctx, k, time.Since(started), err, tolerated)
 	if err != nil && !tolerated {

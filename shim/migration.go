@@ -5,6 +5,23 @@ package shim
 
 import "encoding/json"
 
+// Purpose says what KubeVirt calls a hook for.
+type Purpose int
+
+const (
+	// FromVMI leaves it to the VMI's status: KubeVirt's hookSidecars do not tell.
+	FromVMI Purpose = iota
+	// Boot is the start of the VM, which a failure must stop.
+	Boot
+	// MigrationTarget is the preparation of a live migration's target, where KubeVirt throws the result away
+	// and a failure stops the migration alone.
+	MigrationTarget
+)
+
+func (p Purpose) isMigrationTarget(vmi []byte) bool {
+	return p == MigrationTarget || p == FromVMI && isMigrationTarget(vmi)
+}
+
 // migrating is the part of a VMI that tells a migration target from a VM that starts.
 type migrating struct {
 	Metadata struct {

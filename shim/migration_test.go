@@ -93,6 +93,31 @@ func TestMigrationTargetGoesOn(t *testing.T) {
 	}
 }
 
+func TestPurpose(t *testing.T) {
+	cases := map[string]struct {
+		reason  string
+		purpose Purpose
+		vmi     string
+		want    bool
+	}{
+		"FromVMI":         {"hookSidecars do not tell, the VMI does", FromVMI, targetVMI, true},
+		"FromVMIBoot":     {"hookSidecars do not tell, and in doubt it is a start", FromVMI, "{}", false},
+		"Boot":            {"a transport that knows is not overruled", Boot, targetVMI, false},
+		"MigrationTarget": {"a transport that knows is not overruled", MigrationTarget, "{}", true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			engine := &fakeEngine{domain: func(context.Context, []byte, []byte, *patch.Report) ([]byte, *patch.Report, error) {
+				return nil, nil, errors.New("injected")
+			}}
+			out, err := NewCore(engine, false, discard()).OnDefineDomain(t.Context(), []byte("<domain/>"), []byte(tc.vmi), tc.purpose)
+			if got := err == nil && string(out) == "<domain/>"; got != tc.want {
+				t.Errorf("the input was returned: %v (%v), want %v: %s", got, err, tc.want, tc.reason)
+			}
+		})
+	}
+}
+
 func TestUnpatchedCloudInit(t *testing.T) {
 	cases := map[string]struct {
 		reason string

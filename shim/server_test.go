@@ -232,10 +232,10 @@ func TestUnheardAnswerIsNone(t *testing.T) {
 		return doc, &patch.Report{}, nil
 	}}
 	core := NewCore(engine, false, discard())
-	if _, err := core.OnDefineDomain(ctx, []byte("A"), anyVMI); !errors.Is(err, context.Canceled) {
+	if _, err := core.OnDefineDomain(ctx, []byte("A"), anyVMI, Boot); !errors.Is(err, context.Canceled) {
 		t.Errorf("OnDefineDomain: %v, want canceled", err)
 	}
-	if _, err := core.OnDefineDomain(t.Context(), []byte("B"), anyVMI); err != nil {
+	if _, err := core.OnDefineDomain(t.Context(), []byte("B"), anyVMI, Boot); err != nil {
 		t.Errorf("OnDefineDomain: %v", err)
 	}
 	if diff := cmp.Diff([]bool{true, true}, firsts); diff != "" {
