@@ -6,6 +6,7 @@ package shim
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -68,9 +69,11 @@ func (v version) has(hook string) bool { return slices.Contains(v.hooks, hook) }
 type infoServer struct {
 	info.UnimplementedInfoServer
 	answer *info.InfoResult
+	log    *slog.Logger
 }
 
 func (s infoServer) Info(context.Context, *info.InfoParams) (*info.InfoResult, error) {
+	s.log.Debug("Info was asked")
 	return s.answer, nil
 }
 

@@ -95,36 +95,49 @@ type call struct {
 	run       func(context.Context, *call) error
 	unpatched func(in []byte) []byte // the answer where KubeVirt throws it away, in case of an error
 
-	repeat bool
-	out    []byte
-	report *patch.Report
+	repeat    bool
+	out       []byte
+	report    *patch.Report
+	err       error
+	tolerated bool // err is not the caller's: the answer is the input
+	waited    time.Duration
+	took      time.Duration // without the waiting
 }
 
 func asItCame(in []byte) []byte { return in }
 
 func (c *Core) answer(ctx context.Context, k *call) ([]byte, error) {
-	select {
-	case c.turn <- struct{}{}:
-	case <-ctx.Done():
-		err := fmt.Errorf("the caller gave up waiting for another call: %w", ctx.Err())
-		c.record(ctx, k, 0, err, false)
-		return nil, &Error{Reason: err}
+	came := time.Now()
+	k.err = c.takeTurn(ctx)
+	k.waited = time.Since(came)
+	if k.err == nil {
+		defer c.endTurn()
+		k.err = c.guard(ctx, k)
+		k.took = time.Since(came) - k.waited
 	}
-	defer func() {
-		<-c.turn
-		c.tidy.Reset(quiet)
-	}()
-	started := time.Now()
-	err := c.guard(ctx, k)
-	tolerated := err != nil && k.purpose.isMigrationTarget(k.vmi)
-	if tolerated {
+	if k.tolerated = k.err != nil && k.purpose.isMigrationTarget(k.vmi); k.tolerated {
 		k.out = k.unpatched(k.in)
 	}
-	c.record(ctx, k, time.Since(started), err, tolerated)
-	if err != nil && !tolerated {
-		return nil, &Error{Reason: err}
+	c.record(ctx, k)
+	if k.err != nil && !k.tolerated {
+		return nil, &Error{Reason: k.err}
 	}
 	return k.out, nil
+}
+
+func (c *Core) takeTurn(ctx context.Context) error {
+	select {
+	case c.turn <- struct{}{}:
+		c.tidy.Stop()
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the caller gave up waiting for another call: %w", ctx.Err())
+	}
+}
+
+func (c *Core) endTurn() {
+	c.tidy.Reset(quiet)
+	<-c.turn
 }
 
 // guard runs the call and turns a panic into an error, so that KubeVirt and the user learn of it
@@ -224,30 +237,4 @@ func (c *Core) initCloud(ctx context.Context, k *call) error {
 	c.cloudInitFailed = false
 	k.out = out
 	return nil
-}
-
-// record writes the call's line. Documents and the VMI never get into the log: they hold passwords.
-func (c *Core) record(ctx context.Context, k *call, took time.Duration, err error, tolerated bool) {
-	level, outcome := slog.LevelInfo, "answered"
-	switch {
-	case tolerated:
-		level, outcome = slog.LevelWarn, "failed on a migration target: KubeVirt discards the result, the input was returned"
-	case err != nil:
-		level, outcome = slog.LevelError, "failed"
-	}
-	attrs := []any{
-		"hook", k.hook,
-		"durationMs", float64(took.Microseconds()) / 1000,
-		"inBytes", len(k.in),
-		"vmiBytes", len(k.vmi),
-		"outBytes", len(k.out),
-		"repeat", k.repeat,
-	}
-	if k.report != nil {
-		attrs = append(attrs, "changed", k.report.Changed(), "report", k.report)
-	}
-	if err != nil {
-		attrs = append(attrs, "error", err.Error())
-	}
-	c.log.Log(ctx, level, outcome, attrs...)
 }

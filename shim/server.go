@@ -95,7 +95,7 @@ func listenWith(engine Engine, cfg Config, log *slog.Logger) (*Server, error) {
 		grpc: grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage)),
 		log:  log,
 	}
-	info.RegisterInfoServer(s.grpc, infoServer{answer: v.announcement(cfg.CloudInit)})
+	info.RegisterInfoServer(s.grpc, infoServer{answer: v.announcement(cfg.CloudInit), log: log})
 	v.register(s.grpc, s.core)
 	if s.listener, s.path, err = listen(cfg.SocketDir, socketName(cfg.Container)); err != nil {
 		return nil, err

@@ -329,7 +329,7 @@ func TestLog(t *testing.T) {
 		"INFO PreCloudInitIso repeat=false in=23 vmi=53 out=24 changed=1 error=<nil>",
 		"INFO OnDefineDomain repeat=false in=11 vmi=53 out=12 changed=1 error=<nil>",
 		"INFO OnDefineDomain repeat=true in=25 vmi=53 out=12 changed=1 error=<nil>",
-		"ERROR OnDefineDomain repeat=false in=11 vmi=53 out=0 changed=1 error=injected",
+		"ERROR OnDefineDomain repeat=false in=11 vmi=53 out=0 changed=<nil> error=injected",
 	}
 	if diff := cmp.Diff(want, callLines(t, server.log.String())); diff != "" {
 		t.Errorf("call lines (-want +got):\n%s", diff)
