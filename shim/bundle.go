@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -17,33 +18,41 @@ import (
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
-// load makes an engine of the bundle file and gives the SHA-256 of what it read, which is empty
-// where nothing was. Want is the expected SHA-256; empty skips the check.
-func load(path, want string) (Engine, string, error) {
+// errProgram says that the file of the bundle is a user's program, as KubeVirt's sidecar-shim runs it.
+var errProgram = errors.New("is a program, not a bundle, and programs are not run here: write its edits as a DomainPatch, " +
+	"run it behind the patches with --allow-exec and without --bundle, or leave it to KubeVirt's own sidecar-shim image")
+
+// rules is a bundle that was read and compiled.
+type rules struct {
+	*patch.Program
+	sum       string // SHA-256 of what was read, empty where nothing was
+	cloudInit bool   // there are rules for PreCloudInitIso
+}
+
+// load reads and compiles the bundle file. Want is the expected SHA-256; empty skips the check. With an
+// error, the sum alone is set.
+func load(path, want string) (rules, error) {
 	data, err := read(path)
 	if err != nil {
-		return nil, "", fmt.Errorf("cannot read the bundle: %w", err)
+		return rules{}, fmt.Errorf("cannot read the bundle: %w", err)
 	}
 	sum := bundle.Sum(data)
-	if bytes.HasPrefix(data, []byte("#!")) {
-		return nil, sum, fmt.Errorf("%s is a script, and scripts are not run here: write its edits as a DomainPatch "+
-			"(kubectl domainpatch generate helps), or run it with KubeVirt's own sidecar-shim image", path)
-	}
 	if want != "" && sum != want {
-		return nil, sum, fmt.Errorf("the bundle %s has SHA-256 %s, but %s was rendered for this VM: the ConfigMap was changed", path, sum, want)
+		return rules{sum: sum}, fmt.Errorf("the bundle %s has SHA-256 %s, but %s was rendered for this VM: the ConfigMap was changed", path, sum, want)
 	}
 	decoded, err := bundle.Decode(data)
 	if err != nil {
-		return nil, sum, fmt.Errorf("cannot use the bundle %s: %w", path, err)
+		return rules{sum: sum}, fmt.Errorf("cannot use the bundle %s: %w", path, err)
 	}
 	program, err := patch.Compile(decoded)
 	if err != nil {
-		return nil, sum, fmt.Errorf("cannot compile the bundle %s: %w", path, firstErrors(err))
+		return rules{sum: sum}, fmt.Errorf("cannot compile the bundle %s: %w", path, firstErrors(err))
 	}
-	return program, sum, nil
+	hasCloudInit := func(p bundle.Patch) bool { return len(p.CloudInit) > 0 }
+	return rules{Program: program, sum: sum, cloudInit: slices.ContainsFunc(decoded.Patches, hasCloudInit)}, nil
 }
 
-// read gives the content of a regular file of at most bundle.MaxBytes.
+// read gives the content of a regular file of at most bundle.MaxBytes that is no program, however large.
 func read(path string) ([]byte, error) {
 	// Without O_NONBLOCK the open of a named pipe waits for a writer for ever.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -62,10 +71,18 @@ func read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if isProgram(data) {
+		return nil, fmt.Errorf("%s %w", path, errProgram)
+	}
 	if len(data) > bundle.MaxBytes {
 		return nil, fmt.Errorf("%s has more than %d bytes, the limit of a bundle", path, bundle.MaxBytes)
 	}
 	return data, nil
+}
+
+// isProgram tells a script or a binary by its first bytes. No bundle starts so, since it is JSON.
+func isProgram(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("#!")) || bytes.HasPrefix(data, []byte("\x7fELF"))
 }
 
 // firstErrors keeps the first three of the errors that patch.Compile joined, for a condition has
@@ -98,3 +115,16 @@ func (u unusable) CloudInit(context.Context, []byte, []byte) ([]byte, *patch.Rep
 }
 
 func (u unusable) RequiresCloudInit(context.Context, []byte) (string, error) { return "", u.reason }
+
+// unpatched is the engine where there is no bundle: it returns what it gets.
+type unpatched struct{}
+
+func (unpatched) Domain(_ context.Context, doc, _ []byte, _ *patch.Report) ([]byte, *patch.Report, error) {
+	return doc, &patch.Report{}, nil
+}
+
+func (unpatched) CloudInit(_ context.Context, data, _ []byte) ([]byte, *patch.Report, error) {
+	return data, &patch.Report{}, nil
+}
+
+func (unpatched) RequiresCloudInit(context.Context, []byte) (string, error) { return "", nil }

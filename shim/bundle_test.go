@@ -62,7 +62,8 @@ func TestBadBundles(t *testing.T) {
 			path, _ := writeBundle(t, smbios())
 			return path, strings.Repeat("0a", 32)
 		}, "SHA-256"},
-		"Script":      {"a leftover of KubeVirt's sidecar-shim", fixed("#!/bin/sh\necho hi\n"), "scripts are not run here"},
+		"Script":      {"a leftover of KubeVirt's sidecar-shim", fixed("#!/bin/sh\necho hi\n"), "programs are not run here"},
+		"Binary":      {"the same, compiled, and larger than a bundle", fixed("\x7fELF" + strings.Repeat(" ", bundle.MaxBytes)), "--allow-exec"},
 		"NewerFormat": {"an old image with a new operator", fixed(`{"formatVersion":99,"patches":[]}`), "the bundle has 99"},
 		"Garbage":     {"not a bundle at all", fixed("hello"), "cannot use the bundle"},
 		"DoesNotCompile": {"a rule that this engine refuses", func(t *testing.T) (string, string) { return writeBundle(t, misspelt(1)) },

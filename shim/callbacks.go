@@ -51,12 +51,12 @@ func versionNamed(name string) (version, error) {
 	return version{}, fmt.Errorf("unknown version %q of the hook protocol: use %s", name, strings.Join(names, ", "))
 }
 
-// announcement is what Info answers: the hooks that were asked for, and Shutdown wherever the
-// version has it, for without it the container outlives the VM and blocks the next migration.
-func (v version) announcement(cloudInit bool) *info.InfoResult {
+// announcement is what Info answers: those of the hooks that the version has, and Shutdown wherever
+// it has it, for without it the container outlives the VM and blocks the next migration.
+func (v version) announcement(hooks []string) *info.InfoResult {
 	result := &info.InfoResult{Name: "domainpatch", Versions: []string{v.name}}
 	for _, hook := range v.hooks {
-		if hook == PreCloudInitIso && !cloudInit {
+		if hook != Shutdown && !slices.Contains(hooks, hook) {
 			continue
 		}
 		result.HookPoints = append(result.HookPoints, &info.HookPoint{Name: hook})

@@ -81,7 +81,7 @@ type running struct {
 // startFake serves the engine; unset fields of the configuration get what KubeVirt would give.
 func startFake(t *testing.T, engine Engine, cfg Config) *running {
 	t.Helper()
-	return start(t, cfg, func(cfg Config, log *slog.Logger) (*Server, error) { return listenWith(engine, cfg, log) })
+	return start(t, cfg, func(cfg Config, log *slog.Logger) (*Server, error) { return listenWith(engine, cfg.hooks(), cfg, log) })
 }
 
 // startBundle serves a bundle file.

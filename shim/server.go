@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"regexp"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -23,8 +25,10 @@ const (
 	// and says so in our words, which gRPC does not, so this one only stops the absurd: KubeVirt
 	// sends the VMI (etcd holds 1.5 MiB) and the cloud-init data twice (two Secrets of 1 MiB).
 	maxMessage = 8 << 20
-	// patience is how long calls in flight may take to end when the server is told to.
-	patience = 500 * time.Millisecond
+	// patience is how long calls in flight may take to end when the server is told to, and lastPatience how
+	// long after they were cancelled, which kills the programs that they run.
+	patience     = 500 * time.Millisecond
+	lastPatience = 300 * time.Millisecond
 )
 
 // Config says what to serve and where.
@@ -37,6 +41,13 @@ type Config struct {
 	SHA256 string
 	// CloudInit announces PreCloudInitIso beside OnDefineDomain. Version v1alpha1 does not have it.
 	CloudInit bool
+	// AllowExec runs the user's programs onDefineDomain and preCloudInitIso of PATH behind the patches. A
+	// bundle file that is missing, or that is a program, is then no error without RequireBundle and SHA256.
+	AllowExec bool
+	// RequireBundle wants a bundle in spite of AllowExec.
+	RequireBundle bool
+	// FindHooks announces, with AllowExec, what the bundle or a program serves, whatever CloudInit says.
+	FindHooks bool
 	// SocketDir is where virt-launcher looks for the socket.
 	SocketDir string
 	// Container makes the socket's name unique in the pod: KubeVirt's CONTAINER_NAME.
@@ -69,38 +80,68 @@ type Server struct {
 	log      *slog.Logger
 }
 
+// hooks lists what to announce without FindHooks, beside Shutdown.
+func (c Config) hooks() []string {
+	if c.CloudInit {
+		return []string{OnDefineDomain, PreCloudInitIso}
+	}
+	return []string{OnDefineDomain}
+}
+
+// mayLack tells whether a bundle that cannot be loaded for this reason is simply not there.
+func (c Config) mayLack(reason error) bool {
+	return c.AllowExec && !c.RequireBundle && c.SHA256 == "" && (errors.Is(reason, fs.ErrNotExist) || errors.Is(reason, errProgram))
+}
+
 // Listen reads and compiles the bundle and then opens the socket. A bundle that cannot be used is no
 // error here: see the package comment. Nothing answers before Serve, but connections wait.
 func Listen(cfg Config, log *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	engine, sum, err := load(cfg.Bundle, cfg.SHA256)
-	log = log.With("bundle", sum)
-	if err != nil {
+	bundle, err := load(cfg.Bundle, cfg.SHA256)
+	log = log.With("bundle", bundle.sum)
+	var engine Engine = bundle
+	hooks := cfg.hooks()
+	switch {
+	case err != nil && cfg.mayLack(err):
+		engine = unpatched{}
+	case err != nil:
 		log.Error("the bundle cannot be used, every hook call will fail", "error", err.Error())
 		engine = unusable{reason: err}
 	}
-	return listenWith(engine, cfg, log)
+	if cfg.AllowExec {
+		var notRun string
+		if !errors.Is(err, errProgram) {
+			notRun = cfg.Bundle
+		}
+		programs := findPrograms(engine, notRun, log)
+		if cfg.FindHooks {
+			hooks = programs.hooks(bundle.cloudInit, cfg.Version)
+		}
+		programs.warn(hooks, log)
+		engine = programs
+	}
+	return listenWith(engine, hooks, cfg, log)
 }
 
-// listenWith is Listen with a given engine. The configuration is valid.
-func listenWith(engine Engine, cfg Config, log *slog.Logger) (*Server, error) {
+// listenWith is Listen with a given engine and the hooks to announce. The configuration is valid.
+func listenWith(engine Engine, hooks []string, cfg Config, log *slog.Logger) (*Server, error) {
 	v, err := versionNamed(cfg.Version)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		core: NewCore(engine, cfg.CloudInit, log),
+		core: NewCore(engine, slices.Contains(hooks, PreCloudInitIso), log),
 		grpc: grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage)),
 		log:  log,
 	}
-	info.RegisterInfoServer(s.grpc, infoServer{answer: v.announcement(cfg.CloudInit), log: log})
+	info.RegisterInfoServer(s.grpc, infoServer{answer: v.announcement(hooks), log: log})
 	v.register(s.grpc, s.core)
 	if s.listener, s.path, err = listen(cfg.SocketDir, socketName(cfg.Container)); err != nil {
 		return nil, err
 	}
-	log.Info("listening", "socket", s.path, "version", cfg.Version, "cloudInit", cfg.CloudInit)
+	log.Info("listening", "socket", s.path, "version", cfg.Version, "hooks", hooks)
 	return s, nil
 }
 
@@ -126,7 +167,19 @@ func (s *Server) Serve(ctx context.Context) error {
 
 // stop lets calls in flight, Shutdown among them, answer first.
 func (s *Server) stop() {
-	timer := time.AfterFunc(patience, s.grpc.Stop)
-	defer timer.Stop()
-	s.grpc.GracefulStop()
+	ended := make(chan struct{})
+	go func() {
+		s.grpc.GracefulStop()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return
+	case <-time.After(patience):
+	}
+	s.grpc.Stop()
+	select {
+	case <-ended:
+	case <-time.After(lastPatience):
+	}
 }

@@ -33,6 +33,8 @@ func parse(args []string, out io.Writer) (options, error) {
 			opts.CloudInit, err = parseHooks(list)
 			return err
 		})
+	flags.BoolVar(&opts.AllowExec, "allow-exec", false, "run the programs onDefineDomain and preCloudInitIso of PATH behind the patches, "+
+		"as KubeVirt's sidecar-shim does, and announce, without --hooks, what the bundle or a program serves")
 	flags.StringVar(&opts.SocketDir, "socket-dir", "/var/run/kubevirt-hooks", "`directory` in which virt-launcher looks for the socket")
 	flags.TextVar(&opts.level, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
 	switch err := flags.Parse(args); {
@@ -47,6 +49,10 @@ func parse(args []string, out io.Writer) (options, error) {
 	case opts.Version == "":
 		return opts, fmt.Errorf("--version is missing: use v1alpha1, v1alpha2 or v1alpha3")
 	}
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	opts.RequireBundle = given["bundle"]
+	opts.FindHooks = opts.AllowExec && !given["hooks"]
 	return opts, opts.Validate()
 }
 

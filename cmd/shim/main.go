@@ -45,7 +45,8 @@ func main() {
 }
 
 func run(cfg shim.Config, log *slog.Logger) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	// SIGQUIT stays Go's: it prints what every goroutine does, which tells why a shim hangs.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
 	server, err := shim.Listen(cfg, log)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,15 +47,18 @@ func TestParse(t *testing.T) {
 			Version: "v1alpha2", Bundle: "/usr/bin/onDefineDomain", SocketDir: "/var/run/kubevirt-hooks"}}, ""},
 		"Rendered": {"what the operator renders",
 			"--version v1alpha3 --bundle /usr/bin/onDefineDomain --sha256 " + sum + " --hooks OnDefineDomain,PreCloudInitIso",
-			options{Config: shim.Config{Version: "v1alpha3", Bundle: "/usr/bin/onDefineDomain", SHA256: sum, CloudInit: true,
+			options{Config: shim.Config{Version: "v1alpha3", Bundle: "/usr/bin/onDefineDomain", RequireBundle: true, SHA256: sum, CloudInit: true,
 				SocketDir: "/var/run/kubevirt-hooks"}}, ""},
 		"All": {"every flag", "--version=v1alpha1 --bundle=b --hooks=OnDefineDomain --socket-dir=d --log-level=debug",
-			options{Config: shim.Config{Version: "v1alpha1", Bundle: "b", SocketDir: "d"}, level: slog.LevelDebug}, ""},
+			options{Config: shim.Config{Version: "v1alpha1", Bundle: "b", RequireBundle: true, SocketDir: "d"}, level: slog.LevelDebug}, ""},
+		"AllowExec": {"the hooks are found, a bundle may lack", "--version v1alpha3 --allow-exec", options{Config: shim.Config{Version: "v1alpha3",
+			Bundle: "/usr/bin/onDefineDomain", AllowExec: true, FindHooks: true, SocketDir: "/var/run/kubevirt-hooks"}}, ""},
+		"AllowExecHooks": {"the hooks are these, a bundle must be there", "--version v1alpha3 --allow-exec --bundle b --hooks OnDefineDomain",
+			options{Config: shim.Config{Version: "v1alpha3", Bundle: "b", RequireBundle: true, AllowExec: true, SocketDir: "/var/run/kubevirt-hooks"}}, ""},
 		"NoVersion":   {"nothing to offer", "", options{}, "--version is missing"},
 		"BadVersion":  {"nothing to offer", "--version v2", options{}, `"v2"`},
 		"Positional":  {"a flag without its dashes is no wish", "--version v1alpha3 bundle", options{}, `"bundle"`},
 		"UnknownFlag": {"a typo is no wish", "--version v1alpha3 --bundel x", options{}, "bundel"},
-		"AllowExec":   {"scripts are not run", "--version v1alpha3 --allow-exec", options{}, "allow-exec"},
 		"BadSum":      {"a typo must not look like tampering", "--version v1alpha3 --sha256 12", options{}, "SHA-256"},
 		"BadLevel":    {"no such level", "--version v1alpha3 --log-level loud", options{}, "loud"},
 		"UnknownHook": {"no such hook", "--version v1alpha3 --hooks OnDefineDomain,Shutdown", options{}, `"Shutdown"`},
@@ -87,8 +91,8 @@ func TestHelp(t *testing.T) {
 	if _, err := parse([]string{"-h"}, &out); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("parse: %v, want flag.ErrHelp", err)
 	}
-	for _, name := range []string{"-version", "-bundle", "-sha256", "-hooks", "-socket-dir", "-log-level"} {
-		if !strings.Contains(out.String(), "  "+name+" ") {
+	for _, name := range []string{"-version", "-bundle", "-sha256", "-hooks", "-allow-exec", "-socket-dir", "-log-level"} {
+		if !slices.Contains(strings.Fields(out.String()), name) {
 			t.Errorf("the usage lacks %s:\n%s", name, out.String())
 		}
 	}
@@ -125,6 +129,7 @@ func TestEnds(t *testing.T) {
 		end    func(t *testing.T, process *os.Process, conn *grpc.ClientConn)
 	}{
 		"SIGTERM": {"the pod ends", func(t *testing.T, process *os.Process, _ *grpc.ClientConn) { send(t, process, syscall.SIGTERM) }},
+		"SIGHUP":  {"KubeVirt's shim ends on it, too", func(t *testing.T, process *os.Process, _ *grpc.ClientConn) { send(t, process, syscall.SIGHUP) }},
 		"SIGINT":  {"a person ends it", func(t *testing.T, process *os.Process, _ *grpc.ClientConn) { send(t, process, syscall.SIGINT) }},
 		"Shutdown": {"the VM is gone", func(t *testing.T, _ *os.Process, conn *grpc.ClientConn) {
 			if _, err := v1alpha3.NewCallbacksClient(conn).Shutdown(t.Context(), &v1alpha3.ShutdownParams{}); err != nil {
