@@ -11,11 +11,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 	"github.com/domainpatch/domainpatch/shim/proto/info"
 	"github.com/domainpatch/domainpatch/shim/proto/v1alpha3"
-	"github.com/google/go-cmp/cmp"
 )
 
 // suffix is a script that appends its name to the document.

@@ -52,6 +52,8 @@ func TestAnnotations(t *testing.T) {
 	none := &render.Bundle{}
 	old := strings.Repeat("0a", 32)
 	const foreign = `{"image": "x/y", "unknown":[1.0], "args":["--version","v1alpha2"]}`
+	const dropIn = `{"image":"example/shim:v2","args":["--version","v1alpha3","--allow-exec"],` +
+		`"configMap":{"name":"my-script","key":"script.sh","hookPath":"/usr/bin/onDefineDomain"}}`
 	ours := entry(b.SHA256, image.Name, "OnDefineDomain")
 	list := func(entries ...string) string { return "[" + strings.Join(entries, ",") + "]" }
 	cases := map[string]struct {
@@ -65,6 +67,7 @@ func TestAnnotations(t *testing.T) {
 		"First":     {"nothing is there", b, "", "", list(ours), nil},
 		"EmptyList": {"nothing in it", b, "[]", "", list(ours), nil},
 		"Foreign":   {"entries of others are kept as they are, before ours", b, "[" + foreign + " , {}]", "", list(foreign, "{}", ours), nil},
+		"DropIn":    {"our image with the user's script in place of a bundle is his, not ours", b, list(dropIn), "", list(dropIn, ours), nil},
 		"Again":     {"idempotent", b, list(foreign, ours), b.SHA256, list(foreign, ours), nil},
 		"Moved":     {"another webhook ran in between", b, list(ours, foreign), b.SHA256, list(foreign, ours), nil},
 		"Replaced": {"reinvocation: what this webhook wrote is its own", b, list(entry(old, image.Name, "OnDefineDomain"), foreign), old,
@@ -83,6 +86,7 @@ func TestAnnotations(t *testing.T) {
 		"NoList":      {"never overwritten", b, "{}", "", "", []string{"hooks.kubevirt.io/hookSidecars"}},
 		"WrongType":   {"KubeVirt refuses it, too", b, `[{"image":1}]`, "", "", []string{"[0]"}},
 		"NoBinding":   {"left alone", none, list(foreign), "", "", nil},
+		"NoDropIn":    {"left alone", none, list(dropIn), "", "", nil},
 		"NoAnnot":     {"left alone", none, "", "", "", nil},
 		"NoMalformed": {"not ours to judge where nothing binds", none, "[{]", "", "", nil},
 		"NoStale":     {"an entry of ours that nothing asks for", none, list(ours), "", "", []string{"[0]", b.SHA256, "no patch binds"}},
@@ -132,6 +136,7 @@ func TestVerify(t *testing.T) {
 		"OtherHash":  {"somebody replaced it", "[" + entry(old, image.Name, "OnDefineDomain") + "]", b.SHA256, []string{old, b.SHA256}},
 		"Both":       {"somebody added another", "[" + ours + "," + entry(old, image.Name, "OnDefineDomain") + "]", b.SHA256, []string{"2 entries"}},
 		"Hooks":      {"somebody added a hook", "[" + entry(b.SHA256, image.Name, "OnDefineDomain,PreCloudInitIso") + "]", b.SHA256, []string{b.SHA256, "arguments"}},
+		"AllowExec":  {"somebody lets programs run", "[" + strings.Replace(ours, `"--hooks"`, `"--allow-exec","--hooks"`, 1) + "]", b.SHA256, []string{b.SHA256, "arguments"}},
 		"Command":    {"somebody runs something else", "[" + strings.Replace(ours, "{", `{"command":["sh"],`, 1) + "]", b.SHA256, []string{"command"}},
 		"PVC":        {"somebody mounts something", "[" + strings.Replace(ours, "{", `{"pvc":{"name":"a","volumePath":"/","sharedComputePath":"/"},`, 1) + "]", b.SHA256, []string{"mounts"}},
 		"NoMark":     {"the mark is gone", "[" + ours + "]", "", []string{"domainpatch.kubevirt.io/bundle", b.SHA256}},
