@@ -30,13 +30,22 @@ build: ## Build the manager, the shim and the kubectl plugin into bin/
 demo: controlplane kubevirt ## The main job on real parts: from a DomainPatch to the patched domain
 	go run ./hack/demo
 
+# $(call debian,PROGRAM,PACKAGE) installs a package of Debian's unless the program is there.
+define debian
+@command -v $(1) >/dev/null || { if [ "$$(id -u)" = 0 ]; then apt-get -qq update && apt-get -qq -y install $(2); \
+	else echo "$(1) is missing: install Debian's package $(2)"; exit 1; fi; }
+endef
+
 .PHONY: xmllint
 xmllint: # The XPath of libxml2, by which ours is judged
-	@command -v xmllint >/dev/null || { if [ "$$(id -u)" = 0 ]; then apt-get -qq update && apt-get -qq -y install libxml2-utils; \
-		else echo "xmllint is missing: install Debian's package libxml2-utils"; exit 1; fi; }
+	$(call debian,xmllint,libxml2-utils)
+
+.PHONY: python3
+python3: # For the script of KubeVirt's README, which the shim must run as KubeVirt's does
+	$(call debian,python3,python3)
 
 .PHONY: test
-test: controlplane kubevirt xmllint ## All tests
+test: controlplane kubevirt xmllint python3 ## All tests
 	KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/controlplane} go test -timeout 20m ./...
 	cd bench && go test ./...
 	cd test/kubevirt && go test -count=1 -timeout 20m ./... # the cache does not see the programs that these tests build
