@@ -11,13 +11,11 @@
 package contract
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -42,6 +40,10 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // other users run them, too
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	for _, what := range [][]string{
 		{"./cmd/launcher", "kubevirt.io/kubevirt/cmd/sidecars"},
 		{"-C", "../..", "-tags", "grpcnotrace", "./cmd/shim"},
@@ -122,51 +124,6 @@ func TestStockShimFails(t *testing.T) {
 	if err == nil || launcher.Condition(err) != want {
 		t.Errorf("got error %v, want the condition %s", err, want)
 	}
-}
-
-// startSidecar runs a program of TestMain's, or one with a path, as the
-// container of that name, with folder first in its PATH. The function that it
-// returns waits until the program ends by itself. The program's log is printed
-// if the test fails.
-func startSidecar(t *testing.T, sockets, container, folder, program string, args ...string) (exited func() error) {
-	t.Helper()
-	if !filepath.IsAbs(program) {
-		program = filepath.Join(programs, program)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var output strings.Builder
-	cmd := exec.CommandContext(ctx, filepath.Join(programs, "launcher"), append([]string{"sidecar", "--sockets", sockets, "--name", container, program}, args...)...)
-	cmd.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"))
-	cmd.Stdout, cmd.Stderr = &output, &output
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 10 * time.Second
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	waited := false
-	exited = func() error {
-		waited = true
-		select {
-		case err := <-ended:
-			return err
-		case <-time.After(30 * time.Second):
-			cancel()
-			<-ended
-			return fmt.Errorf("%s still runs after 30s", container)
-		}
-	}
-	t.Cleanup(func() {
-		cancel()
-		if !waited {
-			<-ended
-		}
-		if t.Failed() {
-			t.Logf("log of %s:\n%s", container, output.String())
-		}
-	})
-	return exited
 }
 
 // shellHooks writes shell scripts, NAME SCRIPT NAME SCRIPT..., into a folder.

@@ -22,26 +22,43 @@ const mountPath = "onDefineDomain" // the file name of the bundle in the contain
 // manager that has collected it.
 func startShim(t *testing.T, bundle, version, hookPoints string) (hooks.Manager, func() error) {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join("testdata/bundles", bundle))
+	manager, process := runShim(t, sidecar{sockets: t.TempDir()}, readBundle(t, bundle), version, hookPoints)
+	return manager, process.exited
+}
+
+func readBundle(t *testing.T, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata/bundles", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(content)
-	return startShimOn(t, content, hex.EncodeToString(sum[:]), version, hookPoints)
+	return content
 }
 
-func startShimOn(t *testing.T, content []byte, sum, version, hookPoints string) (hooks.Manager, func() error) {
+// runShim starts our shim as that container (hook-sidecar-0 if it has no name) and collects it.
+func runShim(t *testing.T, s sidecar, content []byte, version, hookPoints string) (hooks.Manager, *process) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), mountPath)
-	if content != nil {
-		if err := os.WriteFile(file, content, 0o755); err != nil {
-			t.Fatal(err)
-		}
+	if s.container == "" {
+		s.container = "hook-sidecar-0"
 	}
-	sockets := t.TempDir()
-	exited := startSidecar(t, sockets, "hook-sidecar-0", t.TempDir(), "shim",
-		"--version", version, "--bundle", file, "--sha256", sum, "--hooks", hookPoints)
-	return collect(t, sockets, 1), exited
+	process := s.start(t, "shim", shimArgs(writeBundle(t, content), content, version, hookPoints)...)
+	return collect(t, s.sockets, 1), process
+}
+
+// shimArgs are the arguments that the annotation gives to the shim.
+func shimArgs(file string, content []byte, version, hookPoints string) []string {
+	sum := sha256.Sum256(content)
+	return []string{"--version", version, "--bundle", file, "--sha256", hex.EncodeToString(sum[:]), "--hooks", hookPoints}
+}
+
+// writeBundle writes the bundle as KubeVirt mounts it.
+func writeBundle(t *testing.T, content []byte) string {
+	t.Helper()
+	file := filepath.Join(publicDir(t), mountPath)
+	if err := os.WriteFile(file, content, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // TestShimBoots goes through whole boots of every VMI of testdata, for every version of the
@@ -67,7 +84,7 @@ func bootWithShim(t *testing.T, version, name string) {
 	if hasCloudInit {
 		bundle, hookPoints = "good.json", "OnDefineDomain,PreCloudInitIso"
 	}
-	manager, exited := startShim(t, bundle, version, hookPoints)
+	manager, process := runShim(t, sidecar{sockets: t.TempDir()}, readBundle(t, bundle), version, hookPoints)
 	boot := &launcher.Boot{Manager: manager, VMI: vmi}
 	if hasCloudInit {
 		_, data, err := boot.CloudInit()
@@ -89,13 +106,14 @@ func bootWithShim(t *testing.T, version, name string) {
 	for _, pass := range passes {
 		checkEdits(t, pass)
 	}
-	if version == "v1alpha3" {
-		if err := manager.Shutdown(); err != nil {
-			t.Fatal(err)
-		}
-		if err := exited(); err != nil {
-			t.Errorf("after Shutdown: %v", err)
-		}
+	if err := manager.Shutdown(); err != nil {
+		t.Fatal(err)
+	}
+	if version != "v1alpha3" { // it has no Shutdown, so the kubelet ends the container
+		process.terminate()
+	}
+	if err := process.exitedSoon(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -179,12 +197,7 @@ func TestShimMissesCloudInit(t *testing.T) {
 
 // TestShimAnswersForBadBundles: the container comes up, and the VMI gets the reason.
 func TestShimAnswersForBadBundles(t *testing.T) {
-	good, err := os.ReadFile("testdata/bundles/good.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(good)
-	hash := hex.EncodeToString(sum[:])
+	good := readBundle(t, "good.json")
 	for name, tc := range map[string]struct {
 		content []byte
 		want    string
@@ -194,8 +207,13 @@ func TestShimAnswersForBadBundles(t *testing.T) {
 		"script":   {[]byte("#!/bin/sh\n"), "script"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			manager, _ := startShimOn(t, tc.content, hash, "v1alpha3", "OnDefineDomain")
-			vmi := loadVMI(t, "plain")
+			file := filepath.Join(t.TempDir(), mountPath)
+			if tc.content != nil {
+				file = writeBundle(t, tc.content)
+			}
+			s := sidecar{sockets: t.TempDir(), container: "hook-sidecar-0"}
+			s.start(t, "shim", shimArgs(file, good, "v1alpha3", "OnDefineDomain")...)
+			manager, vmi := collect(t, s.sockets, 1), loadVMI(t, "plain")
 			domain, err := launcher.Convert(vmi)
 			if err != nil {
 				t.Fatal(err)

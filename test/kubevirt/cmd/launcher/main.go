@@ -22,9 +22,13 @@ const usage = `usage: launcher COMMAND [FLAGS]
            write DIR/NAME.xml and DIR/NAME.vmi.json for every VMI
   hooks    --sockets DIR --sidecars N --vmi FILE --out DIR [--passes N] [--timeout 60s]
            start the VM as far as the hooks go; sockets are DIR/CONTAINER/*.sock
-  sidecar  --sockets DIR --name CONTAINER COMMAND [ARG...]
+  sidecar  --sockets DIR --name CONTAINER [--hooks-tmpfs OPTIONS] [--cgroup DIR]...
+           [--user ID] [--root DIR [--mount SOURCE=TARGET]...] COMMAND [ARG...]
            run a sidecar as its container would: its /var/run/kubevirt-hooks is
-           DIR/CONTAINER
+           DIR/CONTAINER, or a tmpfs with these options. With --user it is an
+           ordinary user without capabilities. With --root it has a read-only root
+           with nothing but the mounts, and those of the sockets are up to you; DIR
+           is an empty folder. Both need root
 
 A FILE is YAML or JSON, - is the standard input. Exit codes: 0 done, 1 failed, 2 bad usage.
 `
@@ -71,6 +75,9 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	}
 }
 
+// optional is the usage text of flags that may be left out; the help is the constant usage.
+const optional = "optional"
+
 // parse reads the flags; with rest, arguments after them are wanted, too.
 func parse(flags *flag.FlagSet, args []string, rest bool) error {
 	flags.SetOutput(io.Discard)
@@ -85,7 +92,7 @@ func parse(flags *flag.FlagSet, args []string, rest bool) error {
 	}
 	var missing error
 	flags.VisitAll(func(f *flag.Flag) {
-		if f.Value.String() == "" {
+		if f.Value.String() == "" && f.Usage != optional {
 			missing = usageError{fmt.Errorf("%s: --%s is missing", flags.Name(), f.Name)}
 		}
 	})
