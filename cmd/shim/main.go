@@ -37,7 +37,8 @@ func main() {
 		os.Exit(2)
 	}
 	opts.Container = os.Getenv("CONTAINER_NAME")
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: opts.level}))
+	surviveBrokenLog()
+	log := slog.New(slog.NewJSONHandler(newLogWriter(os.Stderr), &slog.HandlerOptions{Level: opts.level}))
 	if err := run(opts.Config, log); err != nil {
 		log.Error("domainpatch: cannot serve", "error", err.Error())
 		os.Exit(1)
