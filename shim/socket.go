@@ -49,7 +49,7 @@ func listen(dir, name string) (*net.UnixListener, string, error) {
 	}
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: born, Net: "unix"})
 	if err != nil {
-		return nil, "", fmt.Errorf("cannot listen: %w", err)
+		return nil, "", fmt.Errorf("cannot listen in the socket directory (--socket-dir): %w", err)
 	}
 	listener.SetUnlinkOnClose(false) // it would unlink the name that the socket was born with
 	if err := open(born, path); err != nil {
@@ -65,9 +65,9 @@ func checkPlace(path string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("cannot listen on %s: %w", path, err)
+		return fmt.Errorf("cannot look into the socket directory (--socket-dir): %w", err)
 	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("cannot listen on %s: a file that is not a socket is in the way", path)
+		return fmt.Errorf("cannot listen on %s: a file that is not a socket is in the way: remove it or choose another --socket-dir", path)
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func open(born, path string) error {
 		return fmt.Errorf("cannot open the socket to the launcher: %w", err)
 	}
 	if err := os.Rename(born, path); err != nil {
-		return fmt.Errorf("cannot put the socket in its place: %w", err)
+		return fmt.Errorf("cannot put the socket in its place (--socket-dir): %w", err)
 	}
 	return nil
 }
