@@ -12,26 +12,26 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubevirt.io/kubevirt/pkg/hooks"
+	"kubevirt.io/kubevirt/pkg/virt-launcher/virtwrap/api"
 
 	"github.com/domainpatch/domainpatch/test/kubevirt/launcher"
 )
 
-// attemptsBundle makes first calls and repeats differ. First calls fail, and repeats do not, for a VMI with the annotation
-// decide. What the first call of a boot skips or ignores would be possible in later ones, where devices have addresses.
+// attemptsBundle makes first calls and repeats differ. First calls with a domain that is destroyed on reboot fail, and repeats
+// do not. What the first call of a boot skips or ignores would be possible in later ones, where devices have addresses.
 func attemptsBundle(t *testing.T, cloudInit bool) []byte {
 	t.Helper()
-	const whenAsked = "'decide' in vmi.metadata.annotations"
 	baseBoard := func(entry string) string {
 		return "/domain/sysinfo[@type='smbios']/baseBoard/entry[@name='" + entry + "']"
 	}
 	patch := newPatch("attempts",
 		domainRule{Name: "edit", Op: "set", Path: baseBoard("manufacturer"), Value: "edited"},
-		domainRule{Name: "decides", Op: "test", Path: "/domain/devices/nosuchdevice", When: whenAsked},
+		domainRule{Name: "decides", Op: "test", Path: "/domain/devices/nosuchdevice", When: "'destroy' in xpath('/domain/on_reboot')"},
 		domainRule{Name: "late", Op: "set", Path: baseBoard("version"), Value: "late", When: "size(xpath('/domain/devices/controller/address')) > 0"})
 	if cloudInit {
 		patch.CloudInit = []cloudInitRule{
 			{Name: "hostname", Target: "userData", Op: "add", Path: "/hostname", Value: "edited"},
-			{Name: "refuses", Target: "userData", Op: "test", Path: "/nosuchkey", Value: "x", When: whenAsked},
+			{Name: "refuses", Target: "userData", Op: "test", Path: "/nosuchkey", Value: "x", When: "'decide' in vmi.metadata.annotations"},
 		}
 	}
 	ignored := newPatch("ignored",
@@ -46,7 +46,7 @@ type attemptStep struct {
 	// call is a pass of an undisturbed boot (1, 2 or 3) whose input is sent, "1b" for the first pass of a VM with
 	// more memory, "cloud-init" for PreCloudInitIso, or "too large" for a domain over the limit.
 	call   string
-	decide bool   // the VMI has the annotation with which first calls fail
+	decide bool   // the domain is one with which first calls fail; for PreCloudInitIso, the VMI is
 	want   string // "first", "repeat", "cloud-init", or part of the error
 }
 
@@ -69,7 +69,7 @@ func TestAttempts(t *testing.T) {
 		"AfterFailedRepeat": {"KubeVirt starts over after a failure in any pass", false, []attemptStep{
 			{"1", false, "first"}, {"2", false, "repeat"}, {"too large", false, "over the limit"}, {"3", true, decided}}},
 		"SameInput": {"the same bytes again are a new attempt with the same VM, and the passes after it are its own", false, []attemptStep{
-			{"2", false, "first"}, {"3", true, "repeat"}, {"2", false, "first"}, {"3", true, "repeat"}, {"2", true, decided}}},
+			{"2", false, "first"}, {"3", true, "repeat"}, {"2", false, "first"}}},
 		"Placeholders": {"only the first pass has placeholder interfaces", false, []attemptStep{
 			{"1", false, "first"}, {"2", true, "repeat"}, {"1b", true, decided}}},
 		"PlaceholdersAgain": {"and the passes after it are its own", false, []attemptStep{
@@ -109,10 +109,10 @@ func (s attemptStep) answered() bool {
 func (s attemptStep) run(t *testing.T, manager hooks.Manager, recorded []launcher.Pass) (string, error) {
 	t.Helper()
 	vmi := loadVMI(t, "devices")
-	if s.decide {
-		metav1.SetMetaDataAnnotation(&vmi.ObjectMeta, "decide", "true")
-	}
 	if s.call == "cloud-init" {
+		if s.decide {
+			metav1.SetMetaDataAnnotation(&vmi.ObjectMeta, "decide", "true")
+		}
 		_, _, err := (&launcher.Boot{Manager: manager, VMI: vmi}).CloudInit()
 		return "", err
 	}
@@ -120,6 +120,9 @@ func (s attemptStep) run(t *testing.T, manager hooks.Manager, recorded []launche
 	spec, err := launcher.Decode(recorded[pass].In)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if s.decide {
+		spec.OnReboot = api.DomainOnRebootDestroy
 	}
 	switch s.call {
 	case "1b":
