@@ -174,13 +174,16 @@ func hidePlaceholders(doc *document.Document) {
 	}
 }
 
+// isPlaceholder tells by the name that KubeVirt gives the interface in the node, and by its alias, which
+// it gives since v1.8. Aliases of users start with "ua-", and their interfaces' names are KubeVirt's choice.
 func isPlaceholder(n *xmlquery.Node) bool {
 	i := document.Attribute(n, "", "type")
 	if n.Data != "interface" || i < 0 || n.Attr[i].Value != "ethernet" {
 		return false
 	}
-	alias, ok := childKey("alias", "name").value(n)
-	return ok && strings.HasPrefix(alias, "name=placeholder-")
+	alias, _ := childKey("alias", "name").value(n)
+	device, _ := childKey("target", "dev").value(n)
+	return strings.HasPrefix(alias, "name=placeholder-") || strings.HasPrefix(device, "dev=placeholder-")
 }
 
 // tryDomain runs the patch. A panic is a fault of this program; it fails the patch, so

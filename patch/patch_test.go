@@ -539,7 +539,16 @@ func TestRepeat(t *testing.T) {
 }
 
 func TestPlaceholdersAreInvisible(t *testing.T) {
-	placeholder := `<interface type="ethernet"><target dev="placeholder-0"/><alias name="placeholder-0"/></interface>`
+	for _, placeholder := range []string{
+		`<interface type="ethernet"><target dev="placeholder-0"/><alias name="placeholder-0"/></interface>`,
+		`<interface type="ethernet"><target dev="placeholder-0"/></interface>`, // up to KubeVirt v1.7
+	} {
+		checkInvisible(t, placeholder)
+	}
+}
+
+func checkInvisible(t *testing.T, placeholder string) {
+	t.Helper()
 	src := strings.Replace(domain, "</devices>", placeholder+`<interface type="ethernet"><alias name="ua-nic"/></interface></devices>`, 1)
 	out, report, err := compile(t, rules(set("//interface/mtu/@size", "9000"))).Domain(context.Background(), []byte(src), []byte(vmi), nil)
 	if err != nil {

@@ -60,10 +60,11 @@ func (a *attempt) succeed(got fingerprint, first, report *patch.Report) {
 	}
 }
 
-// placeholder is the alias that KubeVirt (AppendPlaceholderInterfacesToTheDomain in
-// virtwrap/network/nichotplug.go) gives the interfaces of the first of several calls, and of that
-// one alone. Aliases of users start with "ua-", and KubeVirt escapes texts and writes no comments, so
-// nothing else of its making looks like one.
-var placeholder = regexp.MustCompile(`<alias\s+name\s*=\s*["']placeholder-[0-9]+["']`)
+// placeholder is how KubeVirt (AppendPlaceholderInterfacesToTheDomain in
+// virtwrap/network/nichotplug.go) marks the interfaces of the first of several calls, and of that
+// one alone: by the name of the interface in the node, and since v1.8 by an alias, too. Aliases of users start
+// with "ua-", KubeVirt chooses the names, escapes texts and writes no comments, so nothing else of its
+// making looks like one.
+var placeholder = regexp.MustCompile(`<(alias\s[^<>]*\bname|target\s[^<>]*\bdev)\s*=\s*["']placeholder-[0-9]+["']`)
 
 func hasPlaceholders(doc []byte) bool { return placeholder.Match(doc) }

@@ -218,7 +218,9 @@ func TestHasPlaceholders(t *testing.T) {
 		"KubeVirt":    {"as encoding/xml writes it", withPlaceholder, true},
 		"OtherWriter": {"an earlier sidecar may have written the document anew", `<alias   name = 'placeholder-12'/>`, true},
 		"UserAlias":   {"KubeVirt puts ua- before the name of a VM's own interface", `<alias name="ua-placeholder-0"></alias>`, false},
-		"Target":      {"a device name alone is not KubeVirt's mark", `<target dev="placeholder-0"></target>`, false},
+		"Device":      {"up to KubeVirt v1.7 the name of the interface is the only mark", `<target dev="placeholder-0" managed="no"></target>`, true},
+		"DeviceLast":  {"another writer may order attributes", `<target managed="no" dev="placeholder-0"/>`, true},
+		"Disk":        {"a target of another name", `<target bus="virtio" dev="vda"/>`, false},
 		"NoNumber":    {"KubeVirt numbers them", `<alias name="placeholder-"></alias>`, false},
 		"Longer":      {"the number ends the name", `<alias name="placeholder-0x"></alias>`, false},
 	}
