@@ -49,6 +49,7 @@ test: controlplane kubevirt xmllint python3 ## All tests
 	KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/controlplane} go test -timeout 20m ./...
 	cd bench && go test ./...
 	cd test/kubevirt && go test -count=1 -timeout 20m ./... # the cache does not see the programs that these tests build
+	cd test/kubevirt/oldest && go test -count=1 -parallel 16 ./... # most of their time is a sleep of KubeVirt's
 
 FUZZTIME ?= 30s
 .PHONY: fuzz
@@ -83,7 +84,7 @@ generate: ## Generate deep copies, the CRDs, the protocol stubs and the table of
 
 .PHONY: verify
 verify: generate lint ## Check that generated files are current, modules tidy and the code clean
-	@for m in . bench hack/controlplane test/kubevirt hack/tools hack/tools/buf hack/tools/lint; do \
+	@for m in . bench hack/controlplane test/kubevirt test/kubevirt/oldest hack/tools hack/tools/buf hack/tools/lint; do \
 		(cd $$m && go mod tidy -diff >/dev/null) || { echo "$$m: run go mod tidy"; exit 1; }; done
 	@git diff --exit-code --stat -- api config/crd controllers patch/schema shim || { echo "generated files differ: commit what make generate wrote"; exit 1; }
 
@@ -93,6 +94,7 @@ lint: ## Run the linters
 	$(LINT) run ./...
 	cd bench && go vet ./...
 	cd test/kubevirt && go vet ./...
+	cd test/kubevirt/oldest && go vet ./...
 
 .PHONY: clean
 clean: ## Remove what the other targets built
