@@ -20,11 +20,26 @@ help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##
+BIN := bin
 .PHONY: build
-build: ## Build the manager, the shim and the kubectl plugin into bin/
-	go build -ldflags "-s -w" -o bin/manager ./cmd/manager
-	go build -ldflags "-s -w" -tags grpcnotrace -o bin/shim ./cmd/shim
-	go build -ldflags "-s -w" -o bin/kubectl-domainpatch ./cmd/kubectl-domainpatch
+build: build-shim build-manager ## Build the manager, the shim and the kubectl plugin into bin/
+	go build -ldflags "-s -w" -o $(BIN)/kubectl-domainpatch ./cmd/kubectl-domainpatch
+
+# Images get their programs from these two, the Dockerfile's as well. The commit stays out of them: a program that
+# it leaves as it was stays the same, byte by byte.
+.PHONY: build-shim build-manager
+build-shim:
+	go build -buildvcs=false -ldflags "-s -w" -tags grpcnotrace -o $(BIN)/shim ./cmd/shim
+build-manager:
+	go build -buildvcs=false -ldflags "-s -w" -o $(BIN)/manager ./cmd/manager
+
+ARCHS ?= amd64 arm64 s390x
+IMAGES ?= shim manager
+.PHONY: image
+image: ## Build the images of the shim and the manager for ARCHS into bin/image, as OCI layouts (6 minutes on 2 cores, once)
+	@for image in $(IMAGES); do for arch in $(ARCHS); do \
+		echo "$$image for linux/$$arch"; GOOS=linux GOARCH=$$arch $(MAKE) -s build-$$image BIN=$(BIN)/linux-$$arch; done; done
+	@cd hack/image && go run . -bin $(abspath $(BIN)) -archs "$(ARCHS)" $(IMAGES)
 
 .PHONY: demo
 demo: controlplane kubevirt ## The main job on real parts: from a DomainPatch to the patched domain
@@ -48,6 +63,7 @@ python3: # For the script of KubeVirt's README, which the shim must run as KubeV
 test: controlplane kubevirt xmllint python3 ## All tests
 	KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/controlplane} go test -timeout 20m ./...
 	cd bench && go test ./...
+	cd hack/image && go test -count=1 ./...
 	cd test/kubevirt && go test -count=1 -timeout 20m ./... # the cache does not see the programs that these tests build
 	cd test/kubevirt/oldest && go test -count=1 -parallel 16 ./... # most of their time is a sleep of KubeVirt's
 
@@ -84,7 +100,7 @@ generate: ## Generate deep copies, the CRDs, the protocol stubs and the table of
 
 .PHONY: verify
 verify: generate lint ## Check that generated files are current, modules tidy and the code clean
-	@for m in . bench hack/controlplane test/kubevirt test/kubevirt/oldest hack/tools hack/tools/buf hack/tools/lint; do \
+	@for m in . bench hack/controlplane hack/image test/kubevirt test/kubevirt/oldest hack/tools hack/tools/buf hack/tools/lint; do \
 		(cd $$m && go mod tidy -diff >/dev/null) || { echo "$$m: run go mod tidy"; exit 1; }; done
 	@git diff --exit-code --stat -- api config/crd controllers patch/schema shim || { echo "generated files differ: commit what make generate wrote"; exit 1; }
 
@@ -93,6 +109,7 @@ lint: ## Run the linters
 	go vet ./...
 	$(LINT) run ./...
 	cd bench && go vet ./...
+	cd hack/image && go vet ./...
 	cd test/kubevirt && go vet ./...
 	cd test/kubevirt/oldest && go vet ./...
 
