@@ -95,7 +95,7 @@ func report(out io.Writer, folder string, index v1.ImageIndex, version string) e
 		}
 		fmt.Fprintf(out, "  %-12s %s  %.1f MB to pull\n", m.Platform, m.Digest, float64(size)/1e6)
 	}
-	fmt.Fprintf(out, "  to push it:  skopeo copy --all oci:%s docker://REGISTRY/%s:%s\n", folder, filepath.Base(folder), version)
+	fmt.Fprintf(out, "  to push it:  crane push %s REGISTRY/%s:%s\n", folder, filepath.Base(folder), version)
 	fmt.Fprintln(out, "  other ways, and how to use it: docs/operations.md, Images")
 	return nil
 }
