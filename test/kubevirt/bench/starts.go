@@ -1,0 +1,57 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"time"
+)
+
+// starts measures what passes between a process's start and its answer to Info, and then its very first
+// call, which finds nothing of the program in memory.
+func (b *bench) starts(ctx context.Context, r *report) error {
+	plain, err := b.shim(ours, "literal", literal())
+	if err != nil {
+		return err
+	}
+	cel, err := b.shim(ours, "cel", withCEL())
+	if err != nil {
+		return err
+	}
+	in, err := newInput(0)
+	if err != nil {
+		return err
+	}
+	var start, cold []contender
+	for _, c := range []struct {
+		name string
+		program
+	}{{stockStart, b.stockShim(sedHook)}, {ourStart, plain}, {ourCELStart, cel}} {
+		start = append(start, contender{c.name, func(ctx context.Context) (time.Duration, error) {
+			s, err := launch(ctx, c.program)
+			if err != nil {
+				return 0, err
+			}
+			s.stop()
+			return s.start, nil
+		}})
+		cold = append(cold, contender{c.name, func(ctx context.Context) (time.Duration, error) {
+			s, err := launch(ctx, c.program)
+			if err != nil {
+				return 0, err
+			}
+			defer s.stop()
+			out, took, err := s.define(ctx, in)
+			if err == nil {
+				err = in.check(out)
+			}
+			return took, err
+		}})
+	}
+	if r.Start, err = race(ctx, "From process start to the answered Info", 2*b.rounds, 0, start); err != nil {
+		return err
+	}
+	r.Cold, err = race(ctx, "The first OnDefineDomain of a new process, on the connection of that Info (stock shim: with sh and sed)", b.rounds, 0, cold)
+	return err
+}
