@@ -6,9 +6,9 @@ package patch
 import (
 	"errors"
 	"fmt"
-	"regexp"
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/lazyregexp"
 )
 
 // Program is a compiled bundle. It is immutable and safe for concurrent use.
@@ -116,14 +116,14 @@ func (c *patchCompiler) compile() {
 }
 
 // ruleName is what the name of a rule may be: a DNS label (RFC 1123), as elsewhere in Kubernetes.
-var ruleName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+var ruleName = lazyregexp.New(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // checkRuleName checks the name of a rule, if it has one.
 func (c *patchCompiler) checkRuleName(field, name string, names unique) {
 	if name == "" {
 		return
 	}
-	if !ruleName.MatchString(name) {
+	if !ruleName().MatchString(name) {
 		c.errorf(field+".name", "", fmt.Errorf("%q is not a DNS label: lower-case letters, digits and -, at most 63", name))
 	}
 	if err := names.add(name); err != nil {
@@ -157,7 +157,7 @@ func (c *patchCompiler) compileConditions() {
 	}
 }
 
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
+var variableName = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
 
 func (c *patchCompiler) compileVariables() {
 	names := unique{}
@@ -166,7 +166,7 @@ func (c *patchCompiler) compileVariables() {
 		if err := names.add(v.Name); err != nil {
 			c.errorf(field+".name", "", err)
 		}
-		if !variableName.MatchString(v.Name) {
+		if !variableName().MatchString(v.Name) {
 			c.errorf(field+".name", "", fmt.Errorf("%q is not a CEL identifier of at most 63 characters", v.Name))
 		}
 		e, err := c.cel.compile(v.Expression, variableScope, c.vars, acceptsAny)

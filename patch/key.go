@@ -5,13 +5,13 @@ package patch
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/antchfx/xmlquery"
 
 	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/patch/lazyregexp"
 	"github.com/domainpatch/domainpatch/patch/schema"
 )
 
@@ -42,7 +42,7 @@ func (k key) isSingle() bool { return len(k.attrs) == 0 && len(k.optional) == 0 
 // maxKeySteps is how many steps the key of a rule may have.
 const maxKeySteps = 4
 
-var keyStep = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+var keyStep = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
 // parseKey reads the key of a rule: names of elements with slashes between them, the last
 // one an attribute with an @ before it, or an element whose text counts.
@@ -54,7 +54,7 @@ func parseKey(path string) (key, error) {
 	last := len(steps) - 1
 	name, isAttribute := strings.CutPrefix(steps[last], "@")
 	for _, step := range append(slices.Clone(steps[:last]), name) {
-		if !keyStep.MatchString(step) {
+		if !keyStep().MatchString(step) {
 			return key{}, fmt.Errorf("%s: %q is no plain name: a key is a relative path such as target/@dev, @type or name", path, step)
 		}
 	}

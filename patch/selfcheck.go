@@ -8,10 +8,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/lazyregexp"
 	"github.com/domainpatch/domainpatch/patch/schema"
 )
 
@@ -48,13 +48,13 @@ func (p *Program) checkSurvival(call *domainCall, result []byte, first *Report) 
 
 // ordering is what a path has that selects by position or looks at the first of several nodes:
 // a number in brackets, a function, a sibling.
-var ordering = regexp.MustCompile(`\[\s*[0-9]|\(|sibling::`)
+var ordering = lazyregexp.New(`\[\s*[0-9]|\(|sibling::`)
 
 // mindsOrder says whether a rule may do something else where elements come in another order.
 func (p *Program) mindsOrder() bool {
 	for i := range p.patches {
 		for _, r := range p.patches[i].domain {
-			if ordering.MatchString(r.Path) || strings.Contains(r.Expression+r.When, "xpath") {
+			if ordering().MatchString(r.Path) || strings.Contains(r.Expression+r.When, "xpath") {
 				return true
 			}
 		}

@@ -65,7 +65,7 @@ func expandTemplate(text string, value func(name string) (string, error)) (strin
 			continue
 		}
 		name, behind, closed := strings.Cut(after, ")")
-		if !closed || !variableName.MatchString(name) {
+		if !closed || !variableName().MatchString(name) {
 			return "", fmt.Errorf("$( at byte %d is not followed by the name of a variable and ): write $$( for the two characters themselves", len(text)-len(after)-2)
 		}
 		inserted, err := value(name)

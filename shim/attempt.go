@@ -4,9 +4,8 @@
 package shim
 
 import (
-	"regexp"
-
 	"github.com/domainpatch/domainpatch/patch"
+	"github.com/domainpatch/domainpatch/patch/lazyregexp"
 )
 
 // attempt is what the shim remembers of KubeVirt's present try to start the VM. KubeVirt calls
@@ -65,6 +64,6 @@ func (a *attempt) succeed(got fingerprint, first, report *patch.Report) {
 // one alone: by the name of the interface in the node, and since v1.8 by an alias, too. Aliases of users start
 // with "ua-", KubeVirt chooses the names, escapes texts and writes no comments, so nothing else of its
 // making looks like one.
-var placeholder = regexp.MustCompile(`<(alias\s[^<>]*\bname|target\s[^<>]*\bdev)\s*=\s*["']placeholder-[0-9]+["']`)
+var placeholder = lazyregexp.New(`<(alias\s[^<>]*\bname|target\s[^<>]*\bdev)\s*=\s*["']placeholder-[0-9]+["']`)
 
-func hasPlaceholders(doc []byte) bool { return placeholder.Match(doc) }
+func hasPlaceholders(doc []byte) bool { return placeholder().Match(doc) }

@@ -177,7 +177,7 @@ func TestUnreadableBundle(t *testing.T) {
 				return
 			}
 		}
-		_, _, err := load(path, sum)
+		_, err := load(path, sum)
 		got <- err
 	}()
 	err := <-got

@@ -11,12 +11,12 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"regexp"
 	"slices"
 	"time"
 
 	"google.golang.org/grpc"
 
+	"github.com/domainpatch/domainpatch/patch/lazyregexp"
 	"github.com/domainpatch/domainpatch/shim/proto/info"
 )
 
@@ -54,7 +54,7 @@ type Config struct {
 	Container string
 }
 
-var hexSum = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var hexSum = lazyregexp.New(`^[0-9a-f]{64}$`)
 
 // Validate reports what of the configuration can never work. It reads no file.
 func (c Config) Validate() error {
@@ -65,7 +65,7 @@ func (c Config) Validate() error {
 	if c.CloudInit && !v.has(PreCloudInitIso) {
 		return fmt.Errorf("version %s of the hook protocol has no %s: use v1alpha2 or later", v.name, PreCloudInitIso)
 	}
-	if c.SHA256 != "" && !hexSum.MatchString(c.SHA256) {
+	if c.SHA256 != "" && !hexSum().MatchString(c.SHA256) {
 		return fmt.Errorf("%q is not a SHA-256: want 64 lower-case hexadecimal digits", c.SHA256)
 	}
 	return nil

@@ -11,19 +11,20 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
+
+	"github.com/domainpatch/domainpatch/patch/lazyregexp"
 )
 
 // maxSocketPath is the longest path of a unix socket in bytes: sun_path (108) less the final zero.
 const maxSocketPath = 107
 
 // containerName is what KubeVirt puts into CONTAINER_NAME: a DNS label.
-var containerName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+var containerName = lazyregexp.New(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // socketName gives the file name of the socket. KubeVirt tells the sidecars of a pod apart by it,
 // so it must differ from container to container: without a container name chance has to do.
 func socketName(container string) string {
-	if !containerName.MatchString(container) {
+	if !containerName().MatchString(container) {
 		container = rand.Text()
 	}
 	return "domainpatch-" + container + ".sock"

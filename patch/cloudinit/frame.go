@@ -9,9 +9,10 @@ import (
 	"fmt"
 	"io"
 	"mime/quotedprintable"
-	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/domainpatch/domainpatch/patch/lazyregexp"
 )
 
 // frame is what stands around the body of the MIME part that is edited, and how the body is written.
@@ -139,11 +140,11 @@ func encodeBase64(text string, width int, newline string) string {
 }
 
 // quotedEscapes are the escapes of quoted-printable: of a byte and of a line end. Readers disagree on what else begins with =.
-var quotedEscapes = regexp.MustCompile(`=(?:[0-9A-Fa-f]{2}|\r?\n)`)
+var quotedEscapes = lazyregexp.New(`=(?:[0-9A-Fa-f]{2}|\r?\n)`)
 
 func decodeQuotedPrintable(body string) (string, error) {
 	data, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(body)))
-	if err != nil || strings.Contains(quotedEscapes.ReplaceAllString(body, ""), "=") {
+	if err != nil || strings.Contains(quotedEscapes().ReplaceAllString(body, ""), "=") {
 		return "", errors.New("its body is not quoted-printable, as its header says")
 	}
 	return string(data), nil

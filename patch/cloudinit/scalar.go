@@ -7,31 +7,32 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/domainpatch/domainpatch/patch/lazyregexp"
 )
 
 // The implicit types of YAML 1.1 as PyYAML's resolver.py has them, which differ from yaml.v3's:
 // 1e3 and 0o17 are strings, 1:30 is an integer.
 var (
-	floatPattern = regexp.MustCompile(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?` +
+	floatPattern = lazyregexp.New(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?` +
 		`|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?` +
 		`|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*)$`)
-	infinityPattern = regexp.MustCompile(`^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
-	intPattern      = regexp.MustCompile(`^(?:[-+]?0b[01_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)` +
+	infinityPattern = lazyregexp.New(`^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
+	intPattern      = lazyregexp.New(`^(?:[-+]?0b[01_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)` +
 		`|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$`)
-	timePattern = regexp.MustCompile(`^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}` +
+	timePattern = lazyregexp.New(`^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}` +
 		`|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?` +
 		`(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?)$`)
 	// timeFields are the numbers of a time in their order, without its fraction.
-	timeFields = regexp.MustCompile(`\.[0-9]*|[0-9]+`)
+	timeFields = lazyregexp.New(`\.[0-9]*|[0-9]+`)
 	// pythonFloat is what Python's float() takes of the text behind an explicit !!float.
-	pythonFloat = regexp.MustCompile(`^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$`)
+	pythonFloat = lazyregexp.New(`^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$`)
 )
 
 // maxScalarNumber is the longest number in YAML, in characters; base 16 and 60 need more digits in JSON.
@@ -63,13 +64,13 @@ func readPlain(s string) (*value, error) {
 	switch {
 	case !strings.ContainsRune("-+.0123456789", rune(s[0])):
 		return &value{kind: kindString, text: s}, nil
-	case floatPattern.MatchString(s):
+	case floatPattern().MatchString(s):
 		return readFloat(s)
-	case infinityPattern.MatchString(s):
+	case infinityPattern().MatchString(s):
 		return &value{kind: kindOpaque, text: s}, nil
-	case timePattern.MatchString(s):
+	case timePattern().MatchString(s):
 		return readTime(s)
-	case intPattern.MatchString(s):
+	case intPattern().MatchString(s):
 		return readInt(s)
 	}
 	return &value{kind: kindString, text: s}, nil
@@ -82,13 +83,13 @@ func readTagged(tag, s string) (*value, error) {
 		return &value{kind: kindString, text: s}, nil
 	case tag == "!!null":
 		return &value{kind: kindNull}, nil
-	case tag == "!!binary", tag == "!!float" && infinityPattern.MatchString(s):
+	case tag == "!!binary", tag == "!!float" && infinityPattern().MatchString(s):
 		return &value{kind: kindOpaque, text: s}, nil
-	case tag == "!!timestamp" && timePattern.MatchString(s):
+	case tag == "!!timestamp" && timePattern().MatchString(s):
 		return readTime(s)
-	case tag == "!!int" && intPattern.MatchString(s):
+	case tag == "!!int" && intPattern().MatchString(s):
 		return readInt(s)
-	case tag == "!!float" && (pythonFloat.MatchString(s) || floatPattern.MatchString(s)):
+	case tag == "!!float" && (pythonFloat().MatchString(s) || floatPattern().MatchString(s)):
 		return readFloat(s)
 	case tag == "!!bool":
 		if v := readBool(strings.ToLower(s)); v != nil {
@@ -155,7 +156,7 @@ func readFloat(s string) (*value, error) {
 func readTime(s string) (*value, error) {
 	var fields [8]int // year, month, day, hour, minute, second, hour and minute of the offset
 	n := 0
-	for _, digits := range timeFields.FindAllString(s, -1) {
+	for _, digits := range timeFields().FindAllString(s, -1) {
 		if digits[0] != '.' {
 			fields[n], _ = strconv.Atoi(digits)
 			n++

@@ -44,7 +44,7 @@ func portable(v *value) bool {
 			return false
 		}
 	}
-	return v.kind != kindOpaque || timePattern.MatchString(v.text)
+	return v.kind != kindOpaque || timePattern().MatchString(v.text)
 }
 
 // parseYAML reads the one document of a text. The tree is its document node, nil if the text holds no document; the
