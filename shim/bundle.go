@@ -19,7 +19,7 @@ import (
 )
 
 // errProgram says that the file of the bundle is a user's program, as KubeVirt's sidecar-shim runs it.
-var errProgram = errors.New("is a program, not a bundle, and programs are not run here: write its edits as a DomainPatch, " +
+var errProgram = errors.New("is a script or another program, not a bundle, and programs are not run here: write its edits as a DomainPatch, " +
 	"run it behind the patches with --allow-exec and without --bundle, or leave it to KubeVirt's own sidecar-shim image")
 
 // rules is a bundle that was read and compiled.
