@@ -63,10 +63,10 @@ func (e *Error) code() codes.Code {
 	return codes.FailedPrecondition
 }
 
-// oneLine makes foreign text fit for a condition and an event: no line breaks or other control
-// characters, valid UTF-8, bounded.
+// oneLine makes foreign text fit for a condition and an event: no line breaks, other control
+// characters or changes of direction, valid UTF-8, bounded.
 func oneLine(text string) string {
-	parts := strings.FieldsFunc(strings.ToValidUTF8(text, "?"), unicode.IsControl)
+	parts := strings.FieldsFunc(strings.ToValidUTF8(text, "?"), steers)
 	for i, part := range parts {
 		parts[i] = strings.TrimSpace(part)
 	}
@@ -75,4 +75,9 @@ func oneLine(text string) string {
 		line = strings.ToValidUTF8(line[:maxReason], "") + "..."
 	}
 	return line
+}
+
+// steers tells a character that does not show but changes how the line is shown.
+func steers(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }

@@ -25,6 +25,7 @@ func TestErrorLine(t *testing.T) {
 		"Plain":   {"nothing to change", "a: b", "a: b"},
 		"Lines":   {"a condition is one line", "a\n  | b\r\n  | c\n", "a | b | c"},
 		"Control": {"foreign text does not steer a terminal", "a\x1b[31mb\u0085c", "a [31mb c"},
+		"Unicode": {"nor do its line breaks and changes of direction", "a\u2028b\u202ec", "a b c"},
 		"Blanks":  {"blanks in a path mean something", "//a[.='x  y']", "//a[.='x  y']"},
 		"NotUTF8": {"gRPC refuses it", "a\xffb", "a?b"},
 		"Long":    {"an event holds 1024 bytes", strings.Repeat("ä", 1000), strings.Repeat("ä", maxReason/2) + "..."},
