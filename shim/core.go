@@ -153,7 +153,8 @@ func (c *Core) guard(ctx context.Context, k *call) (err error) {
 		if known, ok := cause.(runtime.Error); ok {
 			text = known.Error()
 		}
-		c.log.Error("panic", "hook", k.hook, "cause", text, "stack", string(debug.Stack()))
+		stack := debug.Stack()
+		c.log.Error("panic", "hook", k.hook, "cause", text, "stack", string(stack[:min(len(stack), maxLoggedStack)]))
 		err = errPanic
 	}()
 	return k.run(ctx, k)

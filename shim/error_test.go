@@ -4,17 +4,43 @@
 package shim
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/domainpatch/domainpatch/patch"
 )
 
 func discard() *slog.Logger { return slog.New(slog.NewJSONHandler(io.Discard, nil)) }
+
+func TestErrorCode(t *testing.T) {
+	ofRule := func(err error) error {
+		return &patch.Error{Patch: "DomainPatch a/b", Field: "spec.domain[0]", Err: err}
+	}
+	cases := map[string]struct {
+		reason string
+		err    error
+		want   codes.Code
+	}{
+		"Rule":      {"the VM's or the patch's fault", ofRule(errors.New("bad")), codes.FailedPrecondition},
+		"Time":      {"the engine's limit of a call", ofRule(fmt.Errorf("the call takes more than 5s: %w", context.DeadlineExceeded)), codes.DeadlineExceeded},
+		"Cancelled": {"nobody reads it", ofRule(context.Canceled), codes.Canceled},
+		"Panic":     {"our fault", errPanic, codes.Internal},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			checkLine(t, &Error{Reason: tc.err}, tc.want, tc.err.Error())
+		})
+	}
+}
 
 func TestErrorLine(t *testing.T) {
 	cases := map[string]struct {

@@ -16,8 +16,10 @@ import (
 	"github.com/domainpatch/domainpatch/patch"
 )
 
-// Limits of one line of the log in bytes: container runtimes split lines of 16 KiB. At level debug there are none.
+// Limits of one line of the log in bytes: container runtimes split lines of 16 KiB. At level debug only that of a
+// stack holds.
 const (
+	maxLoggedStack  = 10 << 10
 	maxLoggedReport = 10 << 10
 	maxLoggedError  = 2 << 10
 	maxLoggedReason = 512 // each reason of a report, and
