@@ -4,9 +4,7 @@
 package shim
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"regexp"
 	"slices"
@@ -71,7 +69,9 @@ func loggedText(text string, limit int, whole bool) string {
 	if whole {
 		return text
 	}
-	text = quoted.ReplaceAllLiteralString(text, `"..."`)
+	if strings.ContainsAny(text, "\"`") {
+		text = quoted.ReplaceAllLiteralString(text, `"..."`)
+	}
 	if len(text) > limit {
 		text = strings.ToValidUTF8(text[:limit], "") + "..."
 	}
@@ -84,9 +84,8 @@ func loggedReport(report *patch.Report, whole bool) any {
 	if whole {
 		return report
 	}
-	line, err := encoded(shortened(report, maxLoggedReason))
-	if err == nil && len(line) <= maxLoggedReport {
-		return line
+	if all := shortened(report, maxLoggedReason); size(all) <= maxLoggedReport {
+		return all
 	}
 	short := struct {
 		*patch.Report
@@ -113,11 +112,19 @@ func shortened(report *patch.Report, reason int) *patch.Report {
 	return short
 }
 
-// encoded is JSON without escapes for HTML.
-func encoded(value any) (json.RawMessage, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(value)
-	return bytes.TrimSpace(b.Bytes()), err
+// size is about how many bytes of JSON a report has: a little more than it takes where no name needs escapes. To
+// encode it twice takes longer.
+func size(report *patch.Report) int {
+	const perPatch, perRule, perOverride = 60, 120, 50 // names of fields, outcomes and numbers
+	n := 0
+	for _, p := range report.Patches {
+		n += perPatch + len(p.Patch) + len(p.Reason)
+		for _, r := range p.Rules {
+			n += perRule + len(r.Field) + len(r.Name) + len(r.Reason)
+			for _, o := range r.Overrides {
+				n += perOverride + len(o.Patch) + len(o.Place)
+			}
+		}
+	}
+	return n
 }

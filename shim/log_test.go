@@ -175,3 +175,18 @@ func TestLogLinesAreBounded(t *testing.T) {
 		t.Errorf("logging changed the report, which the next call needs (%v)", err)
 	}
 }
+
+func TestSizeOfReport(t *testing.T) {
+	small := &patch.Report{Patches: []patch.PatchReport{{Patch: "DomainPatch vms/acme", Outcome: patch.Applied, Rules: []patch.RuleReport{
+		{Field: "spec.domain[0]", Name: "vendor", Op: "replace", Outcome: patch.Applied, Matched: 256, Changed: 256, Reason: "1 created",
+			Overrides: []patch.Override{{Patch: "DomainPatch vms/other", Place: "/domain/os/smbios/@mode", Nodes: 256}}}}}}}
+	for name, report := range map[string]*patch.Report{"Small": small, "Large": largeReport()} {
+		data, err := json.Marshal(report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := size(report); got < len(data) || got > len(data)*3/2 {
+			t.Errorf("%s: size = %d of %d bytes, want a little more", name, got, len(data))
+		}
+	}
+}
