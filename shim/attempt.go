@@ -31,7 +31,7 @@ type fingerprint struct{ domain, vmi uint64 }
 //
 //   - No answer before it, or none to the call before it: KubeVirt starts over.
 //   - Another VMI. All calls of an attempt carry one and the same object, which KubeVirt does not change
-//     between them (SyncVMI and allocateHotplugPorts in virtwrap/manager.go; read in v1.0 to v1.9). What
+//     between them (SyncVMI and allocateHotplugPorts in virtwrap/manager.go; read in releases from v1.0 to v1.9). What
 //     virt-handler sends for a retry has another resourceVersion as soon as anything about the VMI is new,
 //     the failure itself for one.
 //   - The domain that the attempt began with: the same input has the same result.
