@@ -1,0 +1,255 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	v1 "kubevirt.io/api/core/v1"
+
+	"kubevirt.io/kubevirt/pkg/hooks"
+	"kubevirt.io/kubevirt/pkg/virt-launcher/virtwrap/api"
+
+	"github.com/domainpatch/domainpatch/test/kubevirt/launcher"
+)
+
+// What KubeVirt gives the sidecars of VMs with dedicated CPUs (sidecarResources in virt-controller/services): 200m
+// CPU, which is 20 ms of every 100, and 64M of memory.
+const (
+	cpuPeriodMicros = "100000"
+	cpuQuotaMicros  = "20000"
+	memoryLimit     = 64_000_000 // bytes
+)
+
+// maxBytes is the limit of a bundle and of a document, in bytes.
+const maxBytes = 512 << 10
+
+// bigBundle is near the limits of a bundle, of its patches and of its expressions. Its edits are entries of the SMBIOS table.
+func bigBundle(t *testing.T) []byte {
+	t.Helper()
+	fragment := "<metadata><x:filling xmlns:x='urn:example'>" + strings.Repeat("<x:item a='1'>filling</x:item>", 188) + "</x:filling></metadata>"
+	var patches []patchRules
+	for p := range 64 {
+		patch := newPatch(fmt.Sprintf("big-%02d", p), domainRule{Name: "filling", Op: "add", Path: "/domain", XML: fragment, When: "vmi.metadata.name == ''"})
+		for r := range bigEntries / 64 {
+			patch.Domain = append(patch.Domain, domainRule{
+				Op:         "set",
+				Path:       fmt.Sprintf("/domain/sysinfo[@type='smbios']/baseBoard/entry[@name='p%dr%d']", p, r),
+				Expression: "'big ' + vmi.metadata.name + '" + strings.Repeat("x", 20) + "'" + strings.Repeat(" + string(size(vmi.spec.domain.devices.disks))", 9),
+			})
+		}
+		patches = append(patches, patch)
+	}
+	content := encodeBundle(t, patches...)
+	if len(content) > maxBytes || len(content) < maxBytes*9/10 {
+		t.Fatalf("the bundle has %d bytes, want nearly %d", len(content), maxBytes)
+	}
+	return content
+}
+
+// bigEntries is how many entries bigBundle makes.
+const bigEntries = 256
+
+func checkBigEntries(t *testing.T, out string) {
+	t.Helper()
+	if got := strings.Count(out, ">big devicesxxxxxxxxxxxxxxxxxxxx777777777</entry>"); got != bigEntries {
+		t.Errorf("got %d entries, want %d", got, bigEntries)
+	}
+}
+
+// bigDomain is a domain at the limit, with disks that make it so, and a VMI with as much in its annotations as Kubernetes takes.
+func bigDomain(t *testing.T) (*api.DomainSpec, *v1.VirtualMachineInstance) {
+	t.Helper()
+	vmi := loadVMI(t, "devices")
+	domain, err := launcher.Convert(vmi)
+	if err != nil {
+		t.Fatal(err)
+	}
+	metav1.SetMetaDataAnnotation(&vmi.ObjectMeta, "filling", strings.Repeat("x", 250<<10))
+	spec := &domain.Spec
+	const room = 40 << 10 // for the entries
+	for size := 0; size < maxBytes-room; {
+		for range 10 {
+			disk := spec.Devices.Disks[0].DeepCopy()
+			disk.Target.Device = fmt.Sprintf("vd%d", len(spec.Devices.Disks))
+			disk.Source.File += strings.Repeat("/a-long-name", 20)
+			disk.Alias = api.NewUserDefinedAlias(disk.Target.Device)
+			spec.Devices.Disks = append(spec.Devices.Disks, *disk)
+		}
+		doc, err := launcher.Encode(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size = len(doc)
+	}
+	return spec, vmi
+}
+
+// TestMemoryLimit: calls at the limits, one after another and at once, need less than KubeVirt gives.
+func TestMemoryLimit(t *testing.T) {
+	s := sidecar{sockets: t.TempDir(), container: "hook-sidecar-0"}
+	group := newCgroup(t, "memory", map[string]string{"memory.limit_in_bytes": strconv.Itoa(memoryLimit)})
+	if group != "" {
+		s.flags = []string{"--cgroup", group}
+	}
+	manager, process := runShim(t, s, bigBundle(t), "v1alpha3", "OnDefineDomain")
+	spec, vmi := bigDomain(t)
+	const callers = 4
+	for range callers {
+		out, err := manager.OnDefineDomain(spec, vmi)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkBigEntries(t, out)
+	}
+	checkAtOnce(t, manager, spec, vmi, callers)
+	peak := residentPeak(t, socketOf(t, s))
+	t.Logf("at most %.1f MB were resident", float64(peak)/1e6)
+	if group == "" && peak > memoryLimit {
+		t.Errorf("over the limit of %d MB", memoryLimit/1_000_000)
+	}
+	shutDown(t, manager, process)
+}
+
+func checkAtOnce(t *testing.T, manager hooks.Manager, spec *api.DomainSpec, vmi *v1.VirtualMachineInstance, callers int) {
+	t.Helper()
+	type answer struct {
+		out string
+		err error
+	}
+	answers := make(chan answer, callers)
+	for range callers {
+		go func() {
+			out, err := manager.OnDefineDomain(spec, vmi)
+			answers <- answer{out, err}
+		}()
+	}
+	for range callers {
+		got := <-answers
+		if got.err != nil {
+			t.Fatal(got.err)
+		}
+		checkBigEntries(t, got.out)
+	}
+}
+
+// residentPeak is the most memory that the shim had so far, in bytes.
+func residentPeak(t *testing.T, socket string) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", server(t, socket).Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kib int
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		t.Fatalf("no VmHWM in:\n%s", status)
+	}
+	return kib << 10
+}
+
+// TestSlowCPU: virt-launcher gives Info a second, and gives up on the VM if it takes longer. So the socket must not appear
+// before the bundle is compiled, however long that takes. Collect is KubeVirt's own judge of it.
+func TestSlowCPU(t *testing.T) {
+	bundles := map[string][]byte{"SmallBundle": readBundle(t, "domain.json"), "BigBundle": bigBundle(t)}
+	for name, content := range bundles {
+		t.Run("Busy/"+name, func(t *testing.T) {
+			occupy(t, runtime.NumCPU())
+			checkSlow(t, sidecar{sockets: t.TempDir(), env: []string{"GOMAXPROCS=1"}, nice: 10}, content)
+		})
+		t.Run("Quota/"+name, func(t *testing.T) {
+			group := newCgroup(t, "cpu", map[string]string{"cpu.cfs_period_us": cpuPeriodMicros, "cpu.cfs_quota_us": cpuQuotaMicros})
+			if group == "" {
+				t.Skip("without a cgroup there is no quota")
+			}
+			checkSlow(t, sidecar{sockets: t.TempDir(), flags: []string{"--cgroup", group}}, content)
+		})
+	}
+}
+
+func checkSlow(t *testing.T, s sidecar, content []byte) {
+	t.Helper()
+	manager, _ := runShim(t, s, content, "v1alpha3", "OnDefineDomain")
+	define(t, manager, "devices")
+	if err := manager.Shutdown(); err != nil {
+		t.Error(err)
+	}
+}
+
+// occupy keeps CPUs busy until the test ends.
+func occupy(t *testing.T, processes int) {
+	t.Helper()
+	for range processes {
+		hog := exec.Command("sh", "-c", "while :; do :; done")
+		hog.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		if err := hog.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = hog.Process.Kill() // fails only when it has ended
+			_ = hog.Wait()         // says that it was killed
+		})
+	}
+}
+
+// newCgroup makes a group below the test's own, with these settings, and removes it after the test. It is "" where that is
+// not possible, and then the reason is logged.
+func newCgroup(t *testing.T, controller string, settings map[string]string) string {
+	t.Helper()
+	dir, err := makeCgroup(controller, settings)
+	if err != nil {
+		t.Logf("no cgroup for %s: %v", controller, err)
+		return ""
+	}
+	t.Cleanup(func() {
+		if err := os.Remove(dir); err != nil {
+			t.Errorf("remove the cgroup: %v", err)
+		}
+	})
+	return dir
+}
+
+func makeCgroup(controller string, settings map[string]string) (string, error) {
+	own, err := ownCgroup(controller)
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(own, "contract")
+	if err != nil {
+		return "", err
+	}
+	for file, value := range settings {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(value), 0); err != nil {
+			return "", errors.Join(err, os.Remove(dir))
+		}
+	}
+	return dir, nil
+}
+
+// ownCgroup is the test's own group in the hierarchy of a controller of cgroup v1.
+func ownCgroup(controller string) (string, error) {
+	groups, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(groups)) {
+		// hierarchy:controllers:path
+		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(fields) == 3 && slices.Contains(strings.Split(fields[1], ","), controller) {
+			return filepath.Join("/sys/fs/cgroup", fields[1], fields[2]), nil
+		}
+	}
+	return "", errors.New("the controller has no cgroup v1 hierarchy here")
+}
