@@ -45,6 +45,7 @@ func TestChain(t *testing.T) {
 	ch := &chain{Cluster: c, samples: filepath.Join(root, "config", "samples")}
 	t.Run("SamplesPatchTheirVM", func(t *testing.T) { ch.with(t, ctx).samplesPatchTheirVM() })
 	t.Run("AnnotationsOfVMIStay", func(t *testing.T) { ch.with(t, ctx).annotationsOfVMIStay() })
+	t.Run("AnnotationBecomesPod", func(t *testing.T) { ch.with(t, ctx).annotationBecomesPod() })
 	t.Run("MissingPatchKeepsVMFromStarting", func(t *testing.T) { ch.with(t, ctx).missingPatchKeepsVMFromStarting() })
 	t.Run("FailingPatchFailsEveryAttempt", func(t *testing.T) { ch.with(t, ctx).failingPatchFailsEveryAttempt() })
 	t.Run("SidecarGateOff", func(t *testing.T) { ch.with(t, ctx).sidecarGateOff() })
