@@ -31,6 +31,13 @@ const (
 // domain leaves 10 MiB. KubeVirt's calls of an attempt come in quicker succession.
 const quiet = time.Second
 
+// giveBack returns to the system what calls left behind. The first collection only sets aside what is in
+// pools (sync.Pool), gRPC's buffers above all, and the second one frees it.
+func giveBack() {
+	runtime.GC()
+	debug.FreeOSMemory()
+}
+
 // Engine applies a bundle; *patch.Program is one. See there for what the calls mean.
 type Engine interface {
 	Domain(ctx context.Context, doc, vmi []byte, first *patch.Report) ([]byte, *patch.Report, error)
@@ -65,7 +72,7 @@ func NewCore(engine Engine, cloudInit bool, log *slog.Logger) *Core {
 		log:       log,
 		turn:      make(chan struct{}, 1),
 		seed:      maphash.MakeSeed(),
-		tidy:      time.AfterFunc(quiet, debug.FreeOSMemory),
+		tidy:      time.AfterFunc(quiet, giveBack),
 		ended:     ended,
 		end:       sync.OnceFunc(func() { close(ended) }),
 	}
