@@ -59,6 +59,20 @@ func TestManager(t *testing.T) {
 	})
 }
 
+// TestManifest compares what the Deployment says of the user with what the image says.
+func TestManifest(t *testing.T) {
+	text, err := os.ReadFile("../../config/manager/manager.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, group, _ := strings.Cut(images()["manager"].user, ":")
+	for _, want := range []string{"runAsUser: " + user, "runAsGroup: " + group, "runAsNonRoot: true", "readOnlyRootFilesystem: true"} {
+		if !strings.Contains(string(text), " "+want) {
+			t.Errorf("config/manager/manager.yaml lacks %s", want)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
