@@ -142,7 +142,7 @@ func stop(t *testing.T, manager hooks.Manager, sidecars ...func() error) {
 	}
 	for i, exited := range sidecars {
 		if err := exited(); err != nil {
-			t.Errorf("sidecar %d, after Shutdown: %v", i, err)
+			t.Fatalf("sidecar %d, after Shutdown: %v", i, err)
 		}
 	}
 }

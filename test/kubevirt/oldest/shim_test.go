@@ -8,6 +8,7 @@ package oldest
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,6 +110,27 @@ func TestFails(t *testing.T) {
 			t.Fatalf("got domain %q and error %v, want none and …%s", out, err, want)
 		}
 	}
+}
+
+// TestLeftovers: without CONTAINER_NAME a shim that was killed and started again has another
+// name, and KubeVirt finds what the first one left beside it.
+func TestLeftovers(t *testing.T) {
+	t.Parallel()
+	sockets := t.TempDir()
+	killed, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(sockets, "domainpatch-A.sock"), Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed.SetUnlinkOnClose(false)
+	if err := killed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	exited := startShim(t, sockets, bundle(t, "domain.json"), "v1alpha3", "OnDefineDomain")
+	manager := collect(t, sockets, 1)
+	for _, p := range define(t, manager, loadVMI(t, "plain"), loadDomain(t, "plain")) {
+		checkEdits(t, p)
+	}
+	stop(t, manager, exited)
 }
 
 // TestBesideStockShim runs the sidecar-shim of that KubeVirt in the same folder of sockets.
