@@ -17,6 +17,9 @@
 // A bundle that cannot be used never stops the server: every hook call then fails and says why, for
 // KubeVirt shows that on the VMI at once, where a missing sidecar shows as a time-out minutes later.
 //
+// A user's own programs can run behind the patches, as KubeVirt's sidecar-shim runs them, if the
+// configuration allows it: an Engine around the engine. The core does not know of them.
+//
 // The package neither knows what patches mean (package patch does) nor reads the cluster, and it
 // imports nothing of Kubernetes or KubeVirt: it runs beside every VM and must stay small.
 package shim

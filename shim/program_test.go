@@ -118,6 +118,20 @@ func TestProgramDoesNotStart(t *testing.T) {
 	}
 }
 
+// TestProgramName: a program that does several things may tell by its name what is wanted. GNU's cat
+// quotes what it is called as.
+func TestProgramName(t *testing.T) {
+	p, _ := scripted(t, "")
+	p.path = filepath.Join(t.TempDir(), "onDefineDomain")
+	if err := os.Symlink("/bin/cat", p.path); err != nil {
+		t.Fatal(err)
+	}
+	_, err := p.run(soon(t), []byte("<domain/>"), []byte("{}"))
+	if err == nil || !strings.Contains(err.Error(), "Try 'onDefineDomain --help'") {
+		t.Errorf("got %v, want the help of onDefineDomain", err)
+	}
+}
+
 // TestProgramStderr floods stderr: nothing blocks, and the log stays small.
 func TestProgramStderr(t *testing.T) {
 	p, log := scripted(t, `echo one >&2; echo >&2; printf 'two\n%5000s\n' x | tr ' ' y >&2; yes | head -c 50000000 >&2; echo last >&2; echo out`)

@@ -109,7 +109,7 @@ func TestAllowExec(t *testing.T) {
 		"Mounted":       {"a script at the hook path", script, "", Config{FindHooks: true}, "OnDefineDomain", "ran", ""},
 		"Bundle":        {"executable, and yet no program", good, "", Config{FindHooks: true}, "OnDefineDomain", "patched", ""},
 		"BundleProgram": {"the bundle's file does not hide it", good, domain, Config{FindHooks: true}, "OnDefineDomain", "patched ran", ""},
-		"BundleSum":     {"a demand that is met", good, domain, Config{FindHooks: true, RequireBundle: true}, "OnDefineDomain", "patched ran", ""},
+		"BundleMet":     {"a demand that is met", good, domain, Config{FindHooks: true, RequireBundle: true}, "OnDefineDomain", "patched ran", ""},
 		"CloudRules":    {"the bundle serves the hook", cloud, "", Config{FindHooks: true}, bothHooks, "PreCloudInitIso on the first sidecar", ""},
 		"OldVersion":    {"v1alpha1 has one hook", none, both, Config{FindHooks: true, Version: "v1alpha1"}, "OnDefineDomain", "Unimplemented", idle},
 		"Hooks":         {"what --hooks says", none, both, Config{}, "OnDefineDomain", "ran", idle},
@@ -185,8 +185,8 @@ func TestLookUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, second := writeProgram(t, "tool", suffix), writeProgram(t, "tool", suffix)
-	t.Setenv("PATH", strings.Join([]string{"", ".", dir, filepath.Dir(first), filepath.Dir(second)}, ":"))
-	t.Chdir(filepath.Dir(second))
+	t.Setenv("PATH", strings.Join([]string{"", ".", filepath.Base(filepath.Dir(second)), dir, filepath.Dir(first), filepath.Dir(second)}, ":"))
+	t.Chdir(filepath.Dir(filepath.Dir(second)))
 	firstInfo, err := os.Stat(first)
 	if err != nil {
 		t.Fatal(err)
