@@ -3,7 +3,7 @@
 
 // Package lazyregexp compiles regular expressions when they are first used. One process runs beside
 // every VM, and most never need what belongs to names, cloud-init and the like: compiled at
-// start, all of them together took 250 KiB of each VM's node.
+// start, they are 250 KiB of allocations.
 package lazyregexp
 
 import (
