@@ -56,7 +56,7 @@ xmllint: # The XPath of libxml2, by which ours is judged
 	$(call debian,xmllint,libxml2-utils)
 
 .PHONY: python3
-python3: # For the script of KubeVirt's README, which the shim must run as KubeVirt's does
+python3: # For the script of KubeVirt's README, beside which ours is tested and measured
 	$(call debian,python3,python3)
 
 .PHONY: test
@@ -84,13 +84,8 @@ diff-test: SEED ?= $(shell date +%s)
 diff-test: ## Compare PATHS (200000) random paths, from SEED on (the time), with libxml2
 	go test -count=1 -timeout 30m -run '^TestLibxml2$$' -v ./patch/selector -args -paths $(PATHS) -seed $(SEED)
 
-.PHONY: python
-python: # KubeVirt's stock shim runs scripts of it
-	@command -v python3 >/dev/null || { if [ "$$(id -u)" = 0 ]; then apt-get -qq update && apt-get -qq -y install python3; \
-		else echo "python3 is missing: install Debian's package python3"; exit 1; fi; }
-
 .PHONY: bench
-bench: python ## The engine beside its peers, and the shim beside KubeVirt's
+bench: python3 ## The engine beside its peers, and the shim beside KubeVirt's
 	cd bench && go run .
 	cd test/kubevirt && go run ./bench
 

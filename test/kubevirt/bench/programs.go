@@ -9,10 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
+	"github.com/domainpatch/domainpatch/test/kubevirt/examples"
 )
 
 // Programs that build makes in its folder.
@@ -27,7 +25,7 @@ const (
 func build(ctx context.Context, dir string) error {
 	stripped := []string{"-trimpath", "-ldflags", "-s -w", "-o", dir + "/"}
 	for _, args := range [][]string{
-		append(stripped, "./cmd/launcher", "./bench/echo", "kubevirt.io/kubevirt/cmd/sidecars", "kubevirt.io/kubevirt/cmd/sidecars/smbios"),
+		append(stripped, "./cmd/launcher", "./bench/echo", "kubevirt.io/kubevirt/cmd/sidecars", examples.SMBIOS),
 		append([]string{"-C", "../..", "-tags", "grpcnotrace"}, append(stripped, "./cmd/shim")...),
 	} {
 		cmd := exec.CommandContext(ctx, "go", append([]string{"build"}, args...)...)
@@ -53,7 +51,7 @@ const (
 // writeHooks makes the folders of the programs that the stock shim runs: the two scripts of KubeVirt's
 // README, the shortest shell script that does their edit, and KubeVirt's compiled smbios.
 func writeHooks(ctx context.Context, dir string) error {
-	shell, python, err := readmeScripts(ctx)
+	shell, python, err := examples.Scripts(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,40 +71,5 @@ func writeHooks(ctx context.Context, dir string) error {
 			return err
 		}
 	}
-	return linkPython(ctx, hookFolder(dir, pythonHook))
-}
-
-// readmeScripts gives the shell and the Python script of KubeVirt's README: the ConfigMaps in it.
-func readmeScripts(ctx context.Context) (shell, python string, err error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "kubevirt.io/kubevirt").Output()
-	if err != nil {
-		return "", "", fmt.Errorf("find KubeVirt's module: %w", err)
-	}
-	file := filepath.Join(strings.TrimSpace(string(out)), "cmd", "sidecars", "README.md")
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", "", err
-	}
-	var scripts []string
-	for _, block := range strings.Split(string(text), "```yaml\n")[1:] {
-		block, _, _ = strings.Cut(block, "```")
-		var config corev1.ConfigMap
-		if err := yaml.Unmarshal([]byte(block), &config); err == nil && config.Data["my_script.sh"] != "" {
-			scripts = append(scripts, config.Data["my_script.sh"])
-		}
-	}
-	if len(scripts) != 2 || !strings.Contains(scripts[0], "/bin/sh") || !strings.Contains(scripts[1], "python") {
-		return "", "", fmt.Errorf("%s has not the shell and the Python script that were there in KubeVirt v1.9.0", file)
-	}
-	return scripts[0], scripts[1], nil
-}
-
-// linkPython makes a program python in the folder: the interpreter itself, not one of the scripts that
-// some machines choose a version by.
-func linkPython(ctx context.Context, folder string) error {
-	out, err := exec.CommandContext(ctx, "python3", "-c", "import sys; print(sys.executable)").Output()
-	if err != nil {
-		return fmt.Errorf("python3 does not run, install Debian's package python3: %w", err)
-	}
-	return os.Symlink(strings.TrimSpace(string(out)), filepath.Join(folder, "python"))
+	return examples.LinkPython(ctx, hookFolder(dir, pythonHook))
 }
