@@ -145,7 +145,7 @@ func runAttempts(t *testing.T, cases map[string]attemptCase) {
 		t.Run(name, func(t *testing.T) {
 			engine := &recorder{}
 			fake := &fakeEngine{domain: engine.domain, cloudInit: engine.cloudInit, hasCloudInit: tc.rules}
-			client := v1alpha3.NewCallbacksClient(startFake(t, fake, Config{CloudInit: tc.subscribe}))
+			client := v1alpha3.NewCallbacksClient(startFake(t, fake, Config{Hooks: hooksWith(tc.subscribe)}))
 			var got, want []string
 			for _, s := range tc.steps {
 				got = append(got, engine.play(t, client, s))

@@ -73,7 +73,7 @@ func TestBadBundles(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			path, sum := tc.make(t)
-			server := startBundle(t, Config{Bundle: path, SHA256: sum, CloudInit: true})
+			server := startBundle(t, Config{Bundle: path, SHA256: sum, Hooks: hooksWith(true)})
 			if _, err := info.NewInfoClient(server).Info(soon(t), &info.InfoParams{}); err != nil {
 				t.Fatalf("Info: %v: a bad bundle must not keep the sidecar from appearing", err)
 			}

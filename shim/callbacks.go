@@ -64,6 +64,25 @@ func (v version) announcement(hooks []string) *info.InfoResult {
 	return result
 }
 
+// validate reports what of a list of hooks the version cannot serve. OnDefineDomain is not optional: it is where a
+// start is stopped whose cloud-init data another sidecar took.
+func (v version) validate(hooks []string) error {
+	for i, hook := range hooks {
+		switch {
+		case hook != OnDefineDomain && hook != PreCloudInitIso:
+			return fmt.Errorf("unknown hook %q: use %s or %s,%s", hook, OnDefineDomain, OnDefineDomain, PreCloudInitIso)
+		case !v.has(hook):
+			return fmt.Errorf("version %s of the hook protocol has no %s: use v1alpha2 or later", v.name, hook)
+		case slices.Contains(hooks[:i], hook):
+			return fmt.Errorf("the hook %s is given twice", hook)
+		}
+	}
+	if len(hooks) > 0 && !slices.Contains(hooks, OnDefineDomain) {
+		return fmt.Errorf("the hook %s is missing", OnDefineDomain)
+	}
+	return nil
+}
+
 func (v version) has(hook string) bool { return slices.Contains(v.hooks, hook) }
 
 type infoServer struct {

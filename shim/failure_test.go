@@ -86,7 +86,7 @@ func TestFailedDomainCalls(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			path, sum := writeBundle(t, failing(tc.rule, setHostname()))
-			server := startBundle(t, Config{Bundle: path, SHA256: sum, CloudInit: true})
+			server := startBundle(t, Config{Bundle: path, SHA256: sum, Hooks: hooksWith(true)})
 			client := v1alpha3.NewCallbacksClient(server)
 			if _, err := client.PreCloudInitIso(soon(t), &v1alpha3.PreCloudInitIsoParams{CloudInitData: []byte(plainData), Vmi: anyVMI}); err != nil {
 				t.Fatal(err)
@@ -134,7 +134,7 @@ func TestFailedCloudInitCalls(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			path, sum := writeBundle(t, failing(setVendor(), tc.rule))
-			server := startBundle(t, Config{Bundle: path, SHA256: sum, CloudInit: true})
+			server := startBundle(t, Config{Bundle: path, SHA256: sum, Hooks: hooksWith(true)})
 			client := v1alpha3.NewCallbacksClient(server)
 			out, err := client.PreCloudInitIso(soon(t), &v1alpha3.PreCloudInitIsoParams{CloudInitData: []byte(tc.data), Vmi: []byte(tc.vmi)})
 			checkLine(t, err, codes.FailedPrecondition, tc.want)

@@ -81,7 +81,15 @@ type running struct {
 // startFake serves the engine; unset fields of the configuration get what KubeVirt would give.
 func startFake(t *testing.T, engine Engine, cfg Config) *running {
 	t.Helper()
-	return start(t, cfg, func(cfg Config, log *slog.Logger) (*Server, error) { return listenWith(engine, cfg.hooks(), cfg, log) })
+	return start(t, cfg, func(cfg Config, log *slog.Logger) (*Server, error) { return listenWith(engine, cfg, log) })
+}
+
+// hooksWith lists the hooks to announce, with or without PreCloudInitIso.
+func hooksWith(cloudInit bool) []string {
+	if cloudInit {
+		return []string{OnDefineDomain, PreCloudInitIso}
+	}
+	return []string{OnDefineDomain}
 }
 
 // startBundle serves a bundle file.

@@ -70,7 +70,7 @@ func TestMigrationTargetGoesOn(t *testing.T) {
 			return nil, nil, errors.New("injected in cloud-init")
 		},
 	}
-	server := startFake(t, engine, Config{CloudInit: true})
+	server := startFake(t, engine, Config{Hooks: hooksWith(true)})
 	client := v1alpha3.NewCallbacksClient(server)
 	cloudInit, err := client.PreCloudInitIso(soon(t), &v1alpha3.PreCloudInitIsoParams{CloudInitData: []byte(`{"UserData":"","VolumeName":"ci"}`), Vmi: []byte(targetVMI)})
 	if err != nil {

@@ -39,15 +39,14 @@ type Config struct {
 	Bundle string
 	// SHA256 is the bundle's expected hash in 64 lower-case hexadecimal digits; empty: any.
 	SHA256 string
-	// CloudInit announces PreCloudInitIso beside OnDefineDomain. Version v1alpha1 does not have it.
-	CloudInit bool
+	// Hooks are the hooks to announce beside Shutdown: OnDefineDomain, or that and PreCloudInitIso, which v1alpha1
+	// does not have. Empty: OnDefineDomain, or with AllowExec what the bundle or a program serves.
+	Hooks []string
 	// AllowExec runs the user's programs onDefineDomain and preCloudInitIso of PATH behind the patches. A
 	// bundle file that is missing, or that is a program, is then no error without RequireBundle and SHA256.
 	AllowExec bool
 	// RequireBundle wants a bundle in spite of AllowExec.
 	RequireBundle bool
-	// FindHooks announces, with AllowExec, what the bundle or a program serves, whatever CloudInit says.
-	FindHooks bool
 	// SocketDir is where virt-launcher looks for the socket.
 	SocketDir string
 	// Container makes the socket's name unique in the pod: KubeVirt's CONTAINER_NAME.
@@ -62,8 +61,8 @@ func (c Config) Validate() error {
 	if err != nil {
 		return err
 	}
-	if c.CloudInit && !v.has(PreCloudInitIso) {
-		return fmt.Errorf("version %s of the hook protocol has no %s: use v1alpha2 or later", v.name, PreCloudInitIso)
+	if err := v.validate(c.Hooks); err != nil {
+		return err
 	}
 	if c.SHA256 != "" && !hexSum().MatchString(c.SHA256) {
 		return fmt.Errorf("%q is not a SHA-256: want 64 lower-case hexadecimal digits", c.SHA256)
@@ -80,14 +79,6 @@ type Server struct {
 	log      *slog.Logger
 }
 
-// hooks lists what to announce without FindHooks, beside Shutdown.
-func (c Config) hooks() []string {
-	if c.CloudInit {
-		return []string{OnDefineDomain, PreCloudInitIso}
-	}
-	return []string{OnDefineDomain}
-}
-
 // mayLack tells whether a bundle that cannot be loaded for this reason is simply not there.
 func (c Config) mayLack(reason error) bool {
 	return c.AllowExec && !c.RequireBundle && c.SHA256 == "" && (errors.Is(reason, fs.ErrNotExist) || errors.Is(reason, errProgram))
@@ -102,7 +93,6 @@ func Listen(cfg Config, log *slog.Logger) (*Server, error) {
 	bundle, err := load(cfg.Bundle, cfg.SHA256)
 	log = log.With("bundle", bundle.sum)
 	var engine Engine = bundle
-	hooks := cfg.hooks()
 	switch {
 	case err != nil && cfg.mayLack(err):
 		engine = unpatched{}
@@ -116,32 +106,34 @@ func Listen(cfg Config, log *slog.Logger) (*Server, error) {
 			notRun = cfg.Bundle
 		}
 		programs := findPrograms(engine, notRun, log)
-		if cfg.FindHooks {
-			hooks = programs.hooks(bundle.cloudInit, cfg.Version)
+		if len(cfg.Hooks) == 0 {
+			cfg.Hooks = programs.hooks(bundle.cloudInit, cfg.Version)
 		}
-		programs.warn(hooks, log)
+		programs.warn(cfg.Hooks, log)
 		engine = programs
+	} else if len(cfg.Hooks) == 0 {
+		cfg.Hooks = []string{OnDefineDomain}
 	}
-	return listenWith(engine, hooks, cfg, log)
+	return listenWith(engine, cfg, log)
 }
 
-// listenWith is Listen with a given engine and the hooks to announce. The configuration is valid.
-func listenWith(engine Engine, hooks []string, cfg Config, log *slog.Logger) (*Server, error) {
+// listenWith is Listen with a given engine. The configuration is valid and has its hooks.
+func listenWith(engine Engine, cfg Config, log *slog.Logger) (*Server, error) {
 	v, err := versionNamed(cfg.Version)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		core: NewCore(engine, slices.Contains(hooks, PreCloudInitIso), log),
+		core: NewCore(engine, slices.Contains(cfg.Hooks, PreCloudInitIso), log),
 		grpc: grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage)),
 		log:  log,
 	}
-	info.RegisterInfoServer(s.grpc, infoServer{answer: v.announcement(hooks), log: log})
+	info.RegisterInfoServer(s.grpc, infoServer{answer: v.announcement(cfg.Hooks), log: log})
 	v.register(s.grpc, s.core)
 	if s.listener, s.path, err = listen(cfg.SocketDir, socketName(cfg.Container)); err != nil {
 		return nil, err
 	}
-	log.Info("listening", "socket", s.path, "version", cfg.Version, "hooks", hooks)
+	log.Info("listening", "socket", s.path, "version", cfg.Version, "hooks", cfg.Hooks)
 	return s, nil
 }
 

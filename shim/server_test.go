@@ -39,7 +39,7 @@ func TestVersions(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			server := startFake(t, &fakeEngine{}, Config{Version: tc.version, CloudInit: tc.cloudInit})
+			server := startFake(t, &fakeEngine{}, Config{Version: tc.version, Hooks: hooksWith(tc.cloudInit)})
 			result, err := info.NewInfoClient(server).Info(soon(t), &info.InfoParams{})
 			if err != nil {
 				t.Fatal(err)
@@ -125,11 +125,11 @@ func TestConfigValidate(t *testing.T) {
 		cfg    Config
 		want   string // in the error; empty: valid
 	}{
-		"Valid":       {"all that KubeVirt can ask for", Config{Version: "v1alpha3", CloudInit: true, SHA256: strings.Repeat("0a", 32)}, ""},
+		"Valid":       {"all that KubeVirt can ask for", Config{Version: "v1alpha3", Hooks: hooksWith(true), SHA256: strings.Repeat("0a", 32)}, ""},
 		"NoSum":       {"a hash is optional", Config{Version: "v1alpha1"}, ""},
 		"NoVersion":   {"nothing to offer KubeVirt", Config{}, "v1alpha1, v1alpha2, v1alpha3"},
 		"NewVersion":  {"unknown to us", Config{Version: "v1beta1"}, `"v1beta1"`},
-		"NoCloudInit": {"KubeVirt would skip the hook silently", Config{Version: "v1alpha1", CloudInit: true}, "PreCloudInitIso"},
+		"NoCloudInit": {"KubeVirt would skip the hook silently", Config{Version: "v1alpha1", Hooks: hooksWith(true)}, "PreCloudInitIso"},
 		"ShortSum":    {"a typo must not look like tampering", Config{Version: "v1alpha3", SHA256: "0a"}, "64 lower-case"},
 		"UpperSum":    {"one spelling", Config{Version: "v1alpha3", SHA256: strings.Repeat("0A", 32)}, "64 lower-case"},
 	}
@@ -307,7 +307,7 @@ func TestLog(t *testing.T) {
 			return []byte(`{"UserData":"SECRETOUT"}`), report, nil
 		},
 	}
-	server := startFake(t, engine, Config{CloudInit: true})
+	server := startFake(t, engine, Config{Hooks: hooksWith(true)})
 	client := v1alpha3.NewCallbacksClient(server)
 	vmi := []byte(`{"metadata":{"annotations":{"password":"SECRETVMI"}}}`)
 	if _, err := client.PreCloudInitIso(soon(t), &v1alpha3.PreCloudInitIsoParams{CloudInitData: []byte(`{"UserData":"SECRETIN"}`), Vmi: vmi}); err != nil {

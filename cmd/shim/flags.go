@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 
 	"github.com/domainpatch/domainpatch/shim"
@@ -29,9 +28,9 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&opts.Bundle, "bundle", "/usr/bin/onDefineDomain", "`file` of the bundle")
 	flags.StringVar(&opts.SHA256, "sha256", "", "expected SHA-256 of the bundle in `hex`; not checked if empty")
 	flags.Func("hooks", "comma-separated `list` of hooks to subscribe to: OnDefineDomain[,PreCloudInitIso] (default OnDefineDomain)",
-		func(list string) (err error) {
-			opts.CloudInit, err = parseHooks(list)
-			return err
+		func(list string) error {
+			opts.Hooks = strings.Split(list, ",")
+			return nil
 		})
 	flags.BoolVar(&opts.AllowExec, "allow-exec", false, "run the programs onDefineDomain and preCloudInitIso of PATH behind the patches, "+
 		"as KubeVirt's sidecar-shim does, and announce, without --hooks, what the bundle or a program serves")
@@ -49,27 +48,6 @@ func parse(args []string, out io.Writer) (options, error) {
 	case opts.Version == "":
 		return opts, fmt.Errorf("--version is missing: use v1alpha1, v1alpha2 or v1alpha3")
 	}
-	given := map[string]bool{}
-	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	opts.RequireBundle = given["bundle"]
-	opts.FindHooks = opts.AllowExec && !given["hooks"]
+	flags.Visit(func(f *flag.Flag) { opts.RequireBundle = opts.RequireBundle || f.Name == "bundle" })
 	return opts, opts.Validate()
-}
-
-// parseHooks tells whether the list subscribes to PreCloudInitIso. OnDefineDomain is not optional: it is
-// where a start is stopped whose cloud-init data another sidecar took.
-func parseHooks(list string) (cloudInit bool, err error) {
-	hooks := strings.Split(list, ",")
-	for i, hook := range hooks {
-		if hook != shim.OnDefineDomain && hook != shim.PreCloudInitIso {
-			return false, fmt.Errorf("unknown hook %q: use %s or %s,%s", hook, shim.OnDefineDomain, shim.OnDefineDomain, shim.PreCloudInitIso)
-		}
-		if slices.Contains(hooks[:i], hook) {
-			return false, fmt.Errorf("%s is given twice", hook)
-		}
-	}
-	if !slices.Contains(hooks, shim.OnDefineDomain) {
-		return false, fmt.Errorf("%s is missing", shim.OnDefineDomain)
-	}
-	return len(hooks) > 1, nil
 }
