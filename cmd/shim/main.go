@@ -46,7 +46,7 @@ func main() {
 	}
 	opts.Container = os.Getenv("CONTAINER_NAME")
 	surviveBrokenLog()
-	log := slog.New(slog.NewJSONHandler(newLogWriter(os.Stderr), &slog.HandlerOptions{Level: opts.level}))
+	log := slog.New(slog.NewJSONHandler(shim.NewLogWriter(os.Stderr), &slog.HandlerOptions{Level: opts.level}))
 	if err := run(opts.Config, log); err != nil {
 		log.Error("domainpatch: cannot serve", "error", err.Error())
 		os.Exit(1)
@@ -62,4 +62,11 @@ func run(cfg shim.Config, log *slog.Logger) error {
 		return err
 	}
 	return server.Serve(ctx)
+}
+
+// surviveBrokenLog keeps a program whose log was closed at the other end alive: Go ends one that writes to a broken
+// standard error, unless it wants to know of SIGPIPE. To ignore the signal would do, but programs that are
+// started from here would inherit that.
+func surviveBrokenLog() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }

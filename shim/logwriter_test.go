@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The DomainPatch Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package shim
 
 import (
 	"bufio"
@@ -16,7 +16,7 @@ import (
 func TestLogWriterDrops(t *testing.T) {
 	reader, writer := io.Pipe() // a write waits until it is read
 	defer writer.Close()
-	w := newLogWriter(writer)
+	w := NewLogWriter(writer)
 	for _, line := range []string{"stuck\n", "dropped\n", "dropped\n"} {
 		if _, err := w.Write([]byte(line)); !errors.Is(err, errLogStuck) {
 			t.Fatalf("Write(%q): %v, want %v", line, err, errLogStuck)
@@ -46,7 +46,7 @@ func TestLogWriterReturnsErrors(t *testing.T) {
 		t.Skipf("no full disk here: %v", err)
 	}
 	defer file.Close()
-	w := newLogWriter(file)
+	w := NewLogWriter(file)
 	for range 3 {
 		if n, err := w.Write([]byte("line\n")); err == nil || errors.Is(err, errLogStuck) {
 			t.Errorf("Write: %d, %v, want the error of the file", n, err)
