@@ -44,7 +44,8 @@ func attemptsBundle(t *testing.T, cloudInit bool) []byte {
 // attemptStep is one call of virt-launcher's and what becomes of it.
 type attemptStep struct {
 	// call is a pass of an undisturbed boot (1, 2 or 3) whose input is sent, "1b" for the first pass of a VM with
-	// more memory, "cloud-init" for PreCloudInitIso, or "too large" for a domain over the limit.
+	// more memory, "3r" for the third with the VMI as a retry has it, "cloud-init" for PreCloudInitIso, or
+	// "too large" for a domain over the limit.
 	call   string
 	decide bool   // the domain is one with which first calls fail; for PreCloudInitIso, the VMI is
 	want   string // "first", "repeat", "cloud-init", or part of the error
@@ -74,6 +75,10 @@ func TestAttempts(t *testing.T) {
 			{"1", false, "first"}, {"2", true, "repeat"}, {"1b", true, decided}}},
 		"PlaceholdersAgain": {"and the passes after it are its own", false, []attemptStep{
 			{"1", false, "first"}, {"2", true, "repeat"}, {"1b", false, "first"}, {"2", true, "repeat"}}},
+		"OtherVMI": {"KubeVirt sends one and the same VMI in all calls of an attempt, and a retry's has another resourceVersion", false, []attemptStep{
+			{"1", false, "first"}, {"2", true, "repeat"}, {"3r", true, decided}}},
+		"OtherVMIAgain": {"and the passes after it are its own", false, []attemptStep{
+			{"1", false, "first"}, {"3r", false, "first"}, {"3", false, "first"}, {"2", true, "repeat"}}},
 		"CloudInitSince": {"PreCloudInitIso opens an attempt", true, []attemptStep{
 			{"cloud-init", false, "cloud-init"}, {"1", false, "first"}, {"2", true, "repeat"}, {"cloud-init", false, "cloud-init"}, {"3", true, decided}}},
 		"CloudInitNotCalled": {"another sidecar took the call, so the cloud-init rules would be lost", true, []attemptStep{
@@ -116,7 +121,7 @@ func (s attemptStep) run(t *testing.T, manager hooks.Manager, recorded []launche
 		_, _, err := (&launcher.Boot{Manager: manager, VMI: vmi}).CloudInit()
 		return "", err
 	}
-	pass := map[string]int{"1": 0, "1b": 0, "too large": 1, "2": 1, "3": 2}[s.call]
+	pass := map[string]int{"1": 0, "1b": 0, "too large": 1, "2": 1, "3": 2, "3r": 2}[s.call]
 	spec, err := launcher.Decode(recorded[pass].In)
 	if err != nil {
 		t.Fatal(err)
@@ -127,6 +132,8 @@ func (s attemptStep) run(t *testing.T, manager hooks.Manager, recorded []launche
 	switch s.call {
 	case "1b":
 		spec.Memory.Value *= 2
+	case "3r":
+		vmi.ResourceVersion = "2"
 	case "too large":
 		spec.Devices.Emulator = strings.Repeat("x", 512<<10)
 	}
