@@ -15,7 +15,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"golang.org/x/sys/unix"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	v1 "kubevirt.io/api/core/v1"
 
@@ -161,7 +163,7 @@ func residentPeak(t *testing.T, socket string) int {
 }
 
 // TestSlowCPU: virt-launcher gives Info a second, and gives up on the VM if it takes longer. So the socket must not appear
-// before the bundle is compiled, however long that takes. Collect is KubeVirt's own judge of it.
+// before the bundle is compiled, however long that takes.
 func TestSlowCPU(t *testing.T) {
 	bundles := map[string][]byte{"SmallBundle": readBundle(t, "domain.json"), "BigBundle": bigBundle(t)}
 	for name, content := range bundles {
@@ -181,10 +183,48 @@ func TestSlowCPU(t *testing.T) {
 
 func checkSlow(t *testing.T, s sidecar, content []byte) {
 	t.Helper()
-	manager, _ := runShim(t, s, content, "v1alpha3", "OnDefineDomain")
+	s.container = "hook-sidecar-0"
+	appeared := watchFolder(t, filepath.Join(s.sockets, s.container))
+	process := s.start(t, "shim", shimArgs(writeBundle(t, content), content, "v1alpha3", "OnDefineDomain")...)
+	appeared()
+	started := time.Now()
+	call(t, socketOf(t, s))
+	if took := time.Since(started); took > time.Second {
+		t.Errorf("Info was answered %v after the socket appeared, want at most 1s", took)
+	}
+	manager := collect(t, s.sockets, 1)
 	define(t, manager, "devices")
 	if err := manager.Shutdown(); err != nil {
 		t.Error(err)
+	}
+	if err := process.exited(); err != nil {
+		t.Error(err)
+	}
+}
+
+// watchFolder makes the folder. The function that it returns waits until a file is moved into it, as the shim's socket is.
+func watchFolder(t *testing.T, dir string) (appeared func()) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := os.NewFile(uintptr(fd), "inotify")
+	t.Cleanup(func() { events.Close() })
+	if _, err := unix.InotifyAddWatch(fd, dir, unix.IN_MOVED_TO); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		if err := events.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := events.Read(make([]byte, 4096)); err != nil {
+			t.Fatalf("no socket after a minute: %v", err)
+		}
 	}
 }
 
