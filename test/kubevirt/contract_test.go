@@ -11,6 +11,7 @@
 package contract
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -56,6 +57,11 @@ func buildAndRun(m *testing.M) int {
 		}
 	}
 	programs = dir
+	// The tests mostly wait: KubeVirt's manager looks for sockets every 300 ms. Not too many at once, for some measure a second.
+	if err := flag.Set("test.parallel", "4"); err != nil { // as long as the command line does not say otherwise
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	return m.Run()
 }
 

@@ -72,7 +72,10 @@ func TestShimBoots(t *testing.T) {
 	for _, version := range []string{"v1alpha1", "v1alpha2", "v1alpha3"} {
 		for _, file := range vmis {
 			name := strings.TrimSuffix(filepath.Base(file), ".yaml")
-			t.Run(version+"/"+name, func(t *testing.T) { bootWithShim(t, version, name) })
+			t.Run(version+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				bootWithShim(t, version, name)
+			})
 		}
 	}
 }
