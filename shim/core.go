@@ -185,10 +185,10 @@ func (c *Core) define(ctx context.Context, k *call) error {
 	got := fingerprint{domain: maphash.Bytes(c.seed, k.in), vmi: maphash.Bytes(c.seed, k.vmi)}
 	first := c.attempt.begin(k.in, got)
 	k.repeat = first != nil
-	if err := checkVMI(k.vmi); err != nil {
-		return err
-	}
-	if !k.repeat {
+	if !k.repeat { // which brings the VMI of the first call
+		if err := checkVMI(k.vmi); err != nil {
+			return err
+		}
 		if err := c.missedCloudInit(ctx, k); err != nil {
 			return err
 		}
