@@ -42,6 +42,9 @@ func (p *Program) Matching(ctx context.Context, vmi []byte) ([]bool, error) {
 // cloud-init and must not be left out; empty where there is none. An error is one of such
 // a patch's matchConditions.
 func (p *Program) RequiresCloudInit(ctx context.Context, vmi []byte) (string, error) {
+	if !p.HasCloudInit() {
+		return "", nil // and the VMI need not be parsed
+	}
 	in, end, err := p.newInput(ctx, vmi)
 	if err != nil {
 		return "", err
