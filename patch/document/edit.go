@@ -44,9 +44,12 @@ func (d *Document) touch(n *xmlquery.Node) {
 
 // Attribute gives the index of an attribute in n.Attr, or -1.
 func Attribute(n *xmlquery.Node, namespace, local string) int {
-	return slices.IndexFunc(n.Attr, func(a xmlquery.Attr) bool {
-		return a.Name.Local == local && a.NamespaceURI == namespace
-	})
+	for i := range n.Attr { // slices.IndexFunc would copy each attribute
+		if a := &n.Attr[i]; a.Name.Local == local && a.NamespaceURI == namespace {
+			return i
+		}
+	}
+	return -1
 }
 
 // SetAttribute sets the attribute with the given index and says whether that changed it.
