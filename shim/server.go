@@ -125,7 +125,7 @@ func listenWith(engine Engine, cfg Config, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{
 		core: NewCore(engine, slices.Contains(cfg.Hooks, PreCloudInitIso), log),
-		grpc: grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage)),
+		grpc: grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage), grpc.NumStreamWorkers(1)),
 		log:  log,
 	}
 	info.RegisterInfoServer(s.grpc, infoServer{answer: v.announcement(cfg.Hooks), log: log})
