@@ -76,7 +76,7 @@ func (w *writer) attributes(e *Element, group []*xmlquery.Node) {
 	for i := range e.attributes {
 		a := &e.attributes[i]
 		value, found := lastAttribute(group, a.Name)
-		written := w.written(a.Kind, value, "@"+a.Name)
+		written := w.written(a.Kind, value, "@", a.Name)
 		switch {
 		case !found && a.Presence != Always:
 		case a.Presence == Filled && written == a.Kind.Zero():
@@ -110,7 +110,7 @@ func (w *writer) text(e *Element, group []*xmlquery.Node) {
 	if len(group) > 0 {
 		text = ownText(group[len(group)-1])
 	}
-	w.escape(w.written(e.text, text, "text()"))
+	w.escape(w.written(e.text, text, "text()", ""))
 }
 
 // ownText is the text directly in an element, without that of its children.
@@ -196,10 +196,10 @@ func (w *writer) child(c *Child, namespace string, group []*xmlquery.Node) {
 }
 
 // written is what KubeVirt makes of a value. One that it cannot read is an error.
-func (w *writer) written(k Kind, value, where string) string {
+func (w *writer) written(k Kind, value, where, name string) string {
 	written, ok := k.Written(value)
 	if !ok && w.err == nil {
-		w.err = fmt.Errorf("KubeVirt cannot read /%s/%s: %.40q is not what the field can hold", strings.Join(w.open, "/"), where, value)
+		w.err = fmt.Errorf("KubeVirt cannot read /%s/%s%s: %.40q is not what the field can hold", strings.Join(w.open, "/"), where, name, value)
 	}
 	return written
 }
