@@ -6,12 +6,12 @@ package shim
 import (
 	"context"
 	"log/slog"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/domainpatch/domainpatch/patch"
+	"github.com/domainpatch/domainpatch/patch/lazyregexp"
 )
 
 // Limits of one line of the log in bytes: container runtimes split lines of 16 KiB. At level debug only that of a
@@ -61,7 +61,7 @@ func (c *Core) record(ctx context.Context, k *call) {
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // quoted is what an error quotes, by %q or as packages of Go and CEL do; the end may be cut off.
-var quoted = regexp.MustCompile("(?s)\"(?:[^\"\\\\]|\\\\.)*(?:\"|\\\\?$)|`[^`]*(?:`|$)")
+var quoted = lazyregexp.New("(?s)\"(?:[^\"\\\\]|\\\\.)*(?:\"|\\\\?$)|`[^`]*(?:`|$)")
 
 // loggedText is an error's text as the log may hold it: logs are shipped to where nobody may read
 // the VMI, so quoted values are left out. On the VMI itself they stand whole.
@@ -70,7 +70,7 @@ func loggedText(text string, limit int, whole bool) string {
 		return text
 	}
 	if strings.ContainsAny(text, "\"`") {
-		text = quoted.ReplaceAllLiteralString(text, `"..."`)
+		text = quoted().ReplaceAllLiteralString(text, `"..."`)
 	}
 	if len(text) > limit {
 		text = strings.ToValidUTF8(text[:limit], "") + "..."
