@@ -27,8 +27,8 @@ var (
 	errTaken = errors.New("the cloud-init rules did not run: KubeVirt calls PreCloudInitIso on the first sidecar that " +
 		"subscribes to it, and another entry of the annotation hooks.kubevirt.io/hookSidecars did: remove that entry or " +
 		"the cloud-init rules")
-	errNotSubscribed = errors.New("the cloud-init rules did not run: when the VMI was created it had no cloud-init volume, or " +
-		"its metadata did not match: restart the VM, or leave such VMs out by matchConditions")
+	errNotSubscribed = errors.New("the cloud-init rules did not run: the shim does not subscribe to PreCloudInitIso (--hooks), for when the VMI " +
+		"was created it had no cloud-init volume, or its metadata did not match: restart the VM, or leave such VMs out by matchConditions")
 	errCloudInitFailed = errors.New("the cloud-init rules did not run: the call of PreCloudInitIso before this one failed")
 	errPanic           = errors.New("internal error: a bug in domainpatch, please report it with the container's log")
 )
