@@ -4,18 +4,15 @@
 package shim
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -26,15 +23,8 @@ const (
 	programLimit = 50 * time.Second
 	// linger is how long the processes that a program leaves behind may keep its stdout open.
 	linger = 2 * time.Second
-	// stderrGrace is how long they may delay the end of its stderr, which nobody needs to wait for.
-	stderrGrace = 100 * time.Millisecond
 	// maxOutput bounds stdout in bytes: the 4 MiB that KubeVirt's gRPC client takes, less the message around it.
 	maxOutput = 4<<20 - 64
-	// maxStderrLine and maxStderrLines bound what one call logs of stderr, in bytes and lines.
-	maxStderrLine  = 1 << 10
-	maxStderrLines = 200
-	// maxLastWords bounds, in bytes, the line of stderr that goes into an error.
-	maxLastWords = 200
 )
 
 var (
@@ -101,6 +91,7 @@ func timeLimit(ctx context.Context) time.Duration {
 // wait runs the command and returns the last line that it wrote to stderr. Stderr is a pipe of ours, for
 // with one of cmd's a process that the program leaves behind would hold up the call.
 func (p *program) wait(cmd *exec.Cmd) (lastWords string, err error) {
+	defer reap()
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return "", err
@@ -112,12 +103,12 @@ func (p *program) wait(cmd *exec.Cmd) (lastWords string, err error) {
 		return "", errors.Join(err, closeErr)
 	}
 	last := make(chan string, 1)
-	go func() { last <- p.logStderr(reader) }()
+	go func() { last <- p.logStderr(&stderrReader{pipe: reader}) }()
 	err = cmd.Wait()
 	if errors.Is(err, exec.ErrWaitDelay) || errors.Is(err, errTooMuchOutput) {
 		err = errors.Join(err, killGroup(cmd)) // the program has ended, what it left behind has not
 	}
-	if err := reader.SetReadDeadline(time.Now().Add(stderrGrace)); err != nil {
+	if err := reader.SetReadDeadline(time.Now()); err != nil {
 		p.log.Warn("cannot end reading the program's stderr", "hook", p.hook, "error", err.Error())
 	}
 	return <-last, err
@@ -129,6 +120,18 @@ func killGroup(cmd *exec.Cmd) error {
 		return err
 	}
 	return nil
+}
+
+// reap takes the zombies away: as process 1 of its container the shim is the parent of all that a program
+// leaves behind, in whatever process group. It may wait for any child, as Core lets one call run at a time and
+// the shim starts nothing else, so none of them is os/exec's. What ends later is taken away after the next call.
+func reap() {
+	for {
+		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+		if pid <= 0 && !errors.Is(err, syscall.EINTR) {
+			return // none has ended, or there is none
+		}
+	}
 }
 
 // describe says in the user's words why a command failed. What ended the context comes first: the command
@@ -144,8 +147,8 @@ func describe(ctx context.Context, err error, docBytes, vmiBytes int) error {
 	case cause != nil:
 		return cause
 	case errors.Is(err, exec.ErrWaitDelay):
-		return fmt.Errorf("a process that it started in the background kept its stdout open for %v and was killed: "+
-			"redirect the output of that process", linger)
+		return fmt.Errorf("a process that it started in the background kept its stdout open for %v after its end, and its "+
+			"process group was killed: redirect the output of that process", linger)
 	case errors.Is(err, syscall.E2BIG):
 		return fmt.Errorf("the kernel takes no argument of 128 KiB, and it gets the document (%d bytes) and the VMI (%d bytes) as arguments: "+
 			"write its edits as a DomainPatch, which takes a document of 512 KiB", docBytes, vmiBytes)
@@ -178,33 +181,6 @@ func (p *program) record(cmd *exec.Cmd, took time.Duration, outBytes int) {
 	}
 	p.log.Info("program", "hook", p.hook, "path", p.path, "durationMs", float64(took.Microseconds())/1000,
 		"exit", exit, "outBytes", outBytes)
-}
-
-// logStderr logs the lines, the first of them, and returns the last one. It reads to the end however much
-// comes, so that the program is never held up.
-func (p *program) logStderr(r io.Reader) (last string) {
-	reader := bufio.NewReaderSize(r, maxStderrLine)
-	lines := 0
-	for isRest := false; ; {
-		part, isPrefix, err := reader.ReadLine()
-		if err != nil {
-			break // the end, or the deadline
-		}
-		if text := strings.TrimSpace(string(part)); !isRest && text != "" {
-			last = text
-			if lines++; lines <= maxStderrLines {
-				p.log.Info("program wrote to stderr", "hook", p.hook, "line", text)
-			}
-		}
-		isRest = isPrefix
-	}
-	if lines > maxStderrLines {
-		p.log.Warn("program wrote more to stderr than is logged", "hook", p.hook, "lines", lines)
-	}
-	if len(last) > maxLastWords {
-		last = strings.ToValidUTF8(last[:maxLastWords], "") + "..."
-	}
-	return last
 }
 
 // boundedOutput keeps maxOutput bytes and refuses more.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
 
 	"github.com/domainpatch/domainpatch/shim/proto/v1alpha3"
@@ -139,7 +141,7 @@ func TestProgramStderr(t *testing.T) {
 	if string(out) != "out\n" || err != nil {
 		t.Fatalf("got %q, %v", out, err)
 	}
-	for _, want := range []string{`"line":"one"`, `"line":"two"`, `"line":"` + strings.Repeat("y", maxStderrLine) + `"`, `"lines":25000004`} {
+	for _, want := range []string{`"line":"one"`, `"line":"two"`, `"line":"` + strings.Repeat("y", maxStderrLine) + `..."`, `"lines":25000004`} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %s", want)
 		}
@@ -208,6 +210,52 @@ func TestProgramLeavesDaemon(t *testing.T) {
 		t.Error("the background process was killed")
 	}
 	_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+}
+
+// TestProgramLeavesNoZombies runs itself as a process that inherits orphans, as process 1 of a container does.
+func TestProgramLeavesNoZombies(t *testing.T) {
+	if os.Getenv("SHIM_TEST_REAPER") == "" {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProgramLeavesNoZombies$")
+		cmd.Env = append(os.Environ(), "SHIM_TEST_REAPER=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v:\n%s", err, out)
+		}
+		return
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]struct {
+		reason, script string
+		later          bool // it ends after the call
+	}{
+		"DuringTheCall": {"the orphan ends before the program",
+			`(sleep 0.1 & echo $! >"$PID_FILE"); read -r pid <"$PID_FILE"; until grep -q ' Z ' "/proc/$pid/stat"; do sleep 0.01; done; echo out`, false},
+		"Later":   {"the next call takes it away", `sleep 300 >/dev/null & echo $! >"$PID_FILE"; echo out`, true},
+		"Session": {"it is in no process group that we know", `setsid sleep 300 >/dev/null & echo $! >"$PID_FILE"; echo out`, true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			pidFile := filepath.Join(t.TempDir(), "pid")
+			t.Setenv("PID_FILE", pidFile)
+			p, _ := scripted(t, tc.script)
+			next, _ := scripted(t, "echo next")
+			if _, err := p.run(soon(t), []byte("<domain/>"), []byte("{}")); err != nil {
+				t.Fatal(err)
+			}
+			pid := awaitPID(t, pidFile)
+			if tc.later {
+				_ = syscall.Kill(pid, syscall.SIGKILL) // it may be gone
+				awaitDeath(t, pid)
+				if out, err := next.run(soon(t), []byte("<domain/>"), []byte("{}")); string(out) != "next\n" || err != nil {
+					t.Errorf("the next call: %q, %v", out, err)
+				}
+			}
+			if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("process %d is still there (%v): %s", pid, err, tc.reason)
+			}
+		})
+	}
 }
 
 func TestProgramTimeLimit(t *testing.T) {
