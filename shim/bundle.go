@@ -22,6 +22,11 @@ import (
 var errProgram = errors.New("is a script or another program, not a bundle, and programs are not run here: write its edits as a DomainPatch, " +
 	"run it behind the patches with --allow-exec and without --bundle, or leave it to KubeVirt's own sidecar-shim image")
 
+// errNeither is for what is not even JSON, as a script that does not begin as one.
+var errNeither = errors.New("is neither a bundle nor a program: a bundle is the JSON object that the operator writes, a program is an ELF binary " +
+	"or begins with #! and its interpreter, without a blank line or a byte order mark before it: let the operator mount the bundle, or " +
+	"mend the script and run it with --allow-exec")
+
 // rules is a bundle that was read and compiled.
 type rules struct {
 	*patch.Program
@@ -39,6 +44,9 @@ func load(path, want string) (rules, error) {
 	sum := bundle.Sum(data)
 	if want != "" && sum != want {
 		return rules{sum: sum}, fmt.Errorf("the bundle %s has SHA-256 %s, but %s was rendered for this VM: the ConfigMap was changed", path, sum, want)
+	}
+	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
+		return rules{sum: sum}, fmt.Errorf("%s %w", path, errNeither)
 	}
 	decoded, err := bundle.Decode(data)
 	if err != nil {

@@ -4,6 +4,7 @@
 package shim
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -65,7 +66,7 @@ func (p *program) run(ctx context.Context, doc, vmi []byte) ([]byte, error) {
 	cmd.WaitDelay = linger
 	started := time.Now()
 	lastWords, err := p.wait(cmd)
-	if err = describe(ctx, err, len(doc), len(vmi)); err == nil && len(bytes.TrimSpace(stdout.data.Bytes())) == 0 {
+	if err = describe(ctx, err, p.path, len(doc), len(vmi)); err == nil && len(bytes.TrimSpace(stdout.data.Bytes())) == 0 {
 		err = errNoOutput
 	}
 	p.record(cmd, time.Since(started), stdout.data.Len())
@@ -136,7 +137,7 @@ func reap() {
 
 // describe says in the user's words why a command failed. What ended the context comes first: the command
 // died of that.
-func describe(ctx context.Context, err error, docBytes, vmiBytes int) error {
+func describe(ctx context.Context, err error, path string, docBytes, vmiBytes int) error {
 	var exit *exec.ExitError
 	cause := context.Cause(ctx)
 	switch {
@@ -153,13 +154,29 @@ func describe(ctx context.Context, err error, docBytes, vmiBytes int) error {
 		return fmt.Errorf("the kernel takes no argument of 128 KiB, and it gets the document (%d bytes) and the VMI (%d bytes) as arguments: "+
 			"write its edits as a DomainPatch, which takes a document of 512 KiB", docBytes, vmiBytes)
 	case errors.Is(err, fs.ErrNotExist):
-		return errors.New("the interpreter in its first line, or a library that it needs, is not in this image")
+		return missing(path)
 	case errors.Is(err, syscall.ENOEXEC):
 		return errors.New("the kernel cannot execute it: a script must name its interpreter in the first line, as in #!/bin/sh")
 	case errors.As(err, &exit):
 		return exitReason(exit.ProcessState)
 	}
 	return err
+}
+
+// missing says what the kernel did not find when it was to execute the file.
+func missing(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close() // nothing was written to it
+	// The kernel reads 256 bytes of the first line.
+	line, err := bufio.NewReaderSize(file, 256).ReadSlice('\n')
+	if err == nil && bytes.HasPrefix(line, []byte("#!")) && bytes.HasSuffix(line, []byte("\r\n")) {
+		return errors.New("its first line ends with a carriage return, as Windows writes it, which the kernel takes for a part of the " +
+			"interpreter's name: save the script with Unix line ends")
+	}
+	return errors.New("the interpreter in its first line, or a library that it needs, is not in this image")
 }
 
 func exitReason(state *os.ProcessState) error {

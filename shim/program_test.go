@@ -94,6 +94,16 @@ func TestProgramGetsToTheLimit(t *testing.T) {
 	}
 }
 
+func TestProgramIsGone(t *testing.T) {
+	p, _ := scripted(t, "")
+	if err := os.Remove(p.path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.run(soon(t), []byte("<domain/>"), []byte("{}")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v, want that there is no such file", err)
+	}
+}
+
 func TestProgramDoesNotStart(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
@@ -105,6 +115,7 @@ func TestProgramDoesNotStart(t *testing.T) {
 		"LongDocument":  {"the kernel's limit, in words that help", "#!/bin/sh\necho", 128 << 10, "{}", "write its edits as a DomainPatch"},
 		"LongVMI":       {"the same", "#!/bin/sh\necho", 1, `{"a":"` + strings.Repeat("x", 128<<10) + `"}`, "the VMI (131080 bytes)"},
 		"NoInterpreter": {"the shim's own image has no shell", "#!/nonexistent/sh\n", 1, "{}", "the interpreter in its first line"},
+		"Windows":       {"an editor's line ends", "#!/bin/sh\r\necho\r\n", 1, "{}", "ends with a carriage return"},
 		"NoFirstLine":   {"a shell would guess, the kernel does not", "echo hello\n", 1, "{}", "as in #!/bin/sh"},
 		"BadVMI":        {"KubeVirt's shim reads it first, too", "#!/bin/sh\necho", 1, "[]", "the VMI is not a JSON object"},
 	}

@@ -5,6 +5,7 @@ package shim
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -47,7 +48,7 @@ func findPrograms(engine Engine, bundle string, log *slog.Logger) programs {
 		skip = nil // there is none
 	}
 	find := func(hook, name, document string) *program {
-		path := lookUp(name, skip)
+		path := lookUp(name, skip, log)
 		if path == "" {
 			return nil
 		}
@@ -86,21 +87,24 @@ func (p programs) warn(hooks []string, log *slog.Logger) {
 	}
 }
 
-// lookUp is exec.LookPath without one file. It passes over relative folders in PATH, out of which
-// exec.LookPath, and so KubeVirt's sidecar-shim, runs nothing.
-func lookUp(name string, without fs.FileInfo) string {
+// lookUp is exec.LookPath without one file, and it warns of a file that it passes over for its mode. It passes
+// over relative folders in PATH, out of which exec.LookPath, and so KubeVirt's sidecar-shim, runs nothing.
+func lookUp(name string, without fs.FileInfo, log *slog.Logger) string {
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		if !filepath.IsAbs(dir) {
 			continue
 		}
-		path, err := exec.LookPath(filepath.Join(dir, name))
-		if err != nil {
+		path := filepath.Join(dir, name)
+		info, err := os.Stat(path)
+		if err != nil || without != nil && os.SameFile(info, without) {
 			continue
 		}
-		if info, err := os.Stat(path); err != nil || without != nil && os.SameFile(info, without) {
-			continue
+		switch _, err := exec.LookPath(path); {
+		case err == nil:
+			return path
+		case errors.Is(err, fs.ErrPermission) && info.Mode().IsRegular():
+			log.Warn("this file is not run, for this user may not execute it: chmod a+rx it, or rename it if it is no program", "path", path)
 		}
-		return path
 	}
 	return ""
 }

@@ -6,6 +6,7 @@ package shim
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,6 +93,7 @@ func TestAllowExec(t *testing.T) {
 	text := func(t *testing.T) string { return writeProgram(t, "onDefineDomain", "echo hello") }
 	other := strings.Repeat("0a", 32)
 	const both, domain, iso = "onDefineDomain preCloudInitIso", "onDefineDomain", "preCloudInitIso"
+	noMode := func(t *testing.T) string { return writeFile(t, []byte(suffix)) }
 	const bothHooks, unusable, idle = "OnDefineDomain PreCloudInitIso", "cannot be used", "will not run"
 	cases := map[string]struct {
 		reason   string
@@ -107,6 +109,10 @@ func TestAllowExec(t *testing.T) {
 		"Programs":      {"as KubeVirt's shim", none, both, Config{}, bothHooks, "ran", ""},
 		"CloudProgram":  {"as KubeVirt's shim", none, iso, Config{}, "PreCloudInitIso", "", ""},
 		"Mounted":       {"a script at the hook path", script, "", Config{}, "OnDefineDomain", "ran", ""},
+		"NotExecutable": {"an image's COPY keeps the mode", noMode, "", Config{}, "", "", "chmod"},
+		"BehindIt":      {"PATH goes on, with a word", noMode, domain, Config{}, "OnDefineDomain", "ran", "chmod"},
+		"PlainBundle": {"a bundle needs no mode", func(t *testing.T) string { path, _ := writeBundle(t, smbios()); return path },
+			"", Config{}, "OnDefineDomain", "patched", ""},
 		"Bundle":        {"executable, and yet no program", good, "", Config{}, "OnDefineDomain", "patched", ""},
 		"BundleProgram": {"the bundle's file does not hide it", good, domain, Config{}, "OnDefineDomain", "patched ran", ""},
 		"BundleMet":     {"a demand that is met", good, domain, Config{RequireBundle: true}, "OnDefineDomain", "patched ran", ""},
@@ -118,7 +124,7 @@ func TestAllowExec(t *testing.T) {
 		"NoBundleSum":   {"so is --sha256", none, domain, Config{SHA256: other}, "OnDefineDomain", "no such file", unusable},
 		"OtherSum":      {"a changed bundle", good, domain, Config{SHA256: other}, "OnDefineDomain", "SHA-256", unusable},
 		"ScriptBundle":  {"a script where a bundle must be", script, "", Config{RequireBundle: true}, "OnDefineDomain", "without --bundle", unusable},
-		"BadBundle":     {"neither a program nor a bundle", text, domain, Config{}, "OnDefineDomain", "cannot use the bundle", unusable},
+		"BadBundle":     {"neither a program nor a bundle", text, domain, Config{}, "OnDefineDomain", "neither a bundle nor a program", unusable},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -191,8 +197,15 @@ func TestLookUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []string{lookUp("tool", nil), lookUp("tool", firstInfo), lookUp("plain", nil), lookUp("nothing", nil)}
+	log, lines := logAt(slog.LevelInfo)
+	got := []string{lookUp("tool", nil, log), lookUp("tool", firstInfo, log), lookUp("nothing", nil, log)}
+	if lines.String() != "" {
+		t.Errorf("nothing was passed over:\n%s", lines)
+	}
+	if got = append(got, lookUp("plain", nil, log)); !strings.Contains(lines.String(), plain) {
+		t.Errorf("the log does not name the file that is not executable:\n%s", lines)
+	}
 	if diff := cmp.Diff([]string{first, second, "", ""}, got); diff != "" {
-		t.Errorf("lookUp: the first, the one behind it, not executable, missing (-want +got):\n%s", diff)
+		t.Errorf("lookUp: the first, the one behind it, missing, not executable (-want +got):\n%s", diff)
 	}
 }

@@ -85,11 +85,12 @@ func TestDecodeRefuses(t *testing.T) {
 		"not JSON":             {"#!/bin/sh", "cannot decode bundle"},
 		"null":                 {"null", "formatVersion is missing"},
 		"unknown field":        {replace(`"failurePolicy"`, `"failurePolice"`), "unknown field"},
-		"other spelling":       {replace(`"failurePolicy"`, `"FailurePolicy"`), "not in canonical form"},
+		"other spelling":       {replace(`"failurePolicy"`, `"FailurePolicy"`), "as the operator wrote it"},
 		"repeated field":       {replace(`"name":"acme"`, `"name":"x","name":"acme"`), "not in canonical form"},
 		"white space":          {string(good) + "\n", "not in canonical form"},
 		"trailing object":      {string(good) + "{}", "cannot decode bundle"},
-		"wrong type":           {replace(`"acme"`, `7`), "cannot decode bundle"},
+		"wrong type":           {replace(`"acme"`, `7`), "patches.name must not be of the JSON type number"},
+		"list":                 {"[]", "a JSON object is expected, not array"},
 		"newer format":         {replace(`"formatVersion":1`, `"formatVersion":2`), "unsupported format version"},
 		"too large":            {replace("acme", strings.Repeat("a", MaxBytes)), "over the limit of 524288"},
 		"too many":             {`{"formatVersion":1,"patches":[` + strings.Repeat("{},", MaxPatches) + "{}]}", "over the limit of 64 per VM"},
@@ -101,6 +102,9 @@ func TestDecodeRefuses(t *testing.T) {
 			_, err := Decode([]byte(tc.in))
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want an error with %q", err, tc.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "Go ") {
+				t.Errorf("a user does not know Go: %v", err)
 			}
 		})
 	}

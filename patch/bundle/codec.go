@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 )
 
 // ErrFormatVersion says that a bundle was written by a newer or unknown version of this package.
@@ -45,10 +46,10 @@ func Decode(data []byte) (*Bundle, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&b); err != nil {
-		return nil, fmt.Errorf("cannot decode bundle: %w", err)
+		return nil, malformed(err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("cannot decode bundle: bytes follow the JSON object")
+		return nil, malformed(errors.New("bytes follow the JSON object"))
 	}
 	if err := check(&b); err != nil {
 		return nil, err
@@ -60,9 +61,22 @@ func Decode(data []byte) (*Bundle, error) {
 		return nil, fmt.Errorf("cannot decode bundle: %w", err)
 	}
 	if !bytes.Equal(canonical, data) {
-		return nil, fmt.Errorf("cannot decode bundle: not in canonical form (byte %d differs)", firstDifference(canonical, data))
+		return nil, malformed(fmt.Errorf("not in canonical form (byte %d differs)", firstDifference(canonical, data)))
 	}
 	return &b, nil
+}
+
+// malformed says what is wrong with an encoding without the names of Go's types, and what to do.
+func malformed(err error) error {
+	reason := strings.TrimPrefix(err.Error(), "json: ")
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		kind, _, _ := strings.Cut(wrong.Value, " ") // of JSON; a number's digits follow
+		reason = "a JSON object is expected, not " + kind
+		if wrong.Field != "" {
+			reason = fmt.Sprintf("%s must not be of the JSON type %s", wrong.Field, kind)
+		}
+	}
+	return fmt.Errorf("cannot decode bundle: %s: use it as the operator wrote it, without edits", reason)
 }
 
 // Sum is the SHA-256 of an encoded bundle in 64 hexadecimal digits.
@@ -77,10 +91,10 @@ func checkVersion(data []byte) error {
 		FormatVersion *int `json:"formatVersion"`
 	}
 	if err := json.Unmarshal(data, &header); err != nil {
-		return fmt.Errorf("cannot decode bundle: %w", err)
+		return malformed(err)
 	}
 	if header.FormatVersion == nil {
-		return errors.New("cannot decode bundle: formatVersion is missing")
+		return malformed(errors.New("formatVersion is missing"))
 	}
 	if *header.FormatVersion != FormatVersion {
 		return fmt.Errorf("%w: the bundle has %d, this program reads %d: use the shim image of the operator that wrote it",
