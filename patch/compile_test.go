@@ -5,6 +5,9 @@ package patch_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -241,4 +244,59 @@ func TestCompileReportsAllErrors(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// TestCompileSameExpressionAgain: an expression that an earlier patch has, too, is checked for its own place.
+func TestCompileSameExpressionAgain(t *testing.T) {
+	p, q := onePatch("p", set("/domain/@a", "x")), onePatch("q", set("/domain/@a", "x"))
+	rule := bundle.CloudInitRule{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/x", Expression: "variables.v + variables.v"}
+	p.Variables = []bundle.Variable{{Name: "v", Expression: "'x'"}}
+	p.CloudInit = []bundle.CloudInitRule{rule, rule}
+	if _, err := patch.Compile(&bundle.Bundle{FormatVersion: bundle.FormatVersion, Patches: []bundle.Patch{p}}); err != nil {
+		t.Errorf("twice in a patch: %v", err)
+	}
+	q.CloudInit = []bundle.CloudInitRule{rule, {Target: bundle.UserData, Op: bundle.OpRemove, Path: "/x", When: "'x'"}}
+	_, err := patch.Compile(&bundle.Bundle{FormatVersion: bundle.FormatVersion, Patches: []bundle.Patch{p, q}})
+	var got []string
+	for _, e := range patch.Errors(err) {
+		got = append(got, e.Error())
+	}
+	want := []string{
+		"DomainPatch ns/q: spec.cloudInit[0].expression: variables.v is not defined before its use",
+		"DomainPatch ns/q: spec.cloudInit[1].when: the expression gives string instead of bool",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestCompileKeepsExpressionsOnce: a bundle of the largest size has 4000 rules, and the shim 64 MB for it and for the calls.
+func TestCompileKeepsExpressionsOnce(t *testing.T) {
+	live := func(expression func(i int) string) int64 {
+		b := rules()
+		for i := range 60 {
+			b.Patches[0].Domain = append(b.Patches[0].Domain, bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: expression(i)})
+		}
+		before := liveHeap()
+		p, err := patch.Compile(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after := liveHeap()
+		runtime.KeepAlive(p)
+		return int64(after) - int64(before) //nolint:gosec // no heap is that large
+	}
+	live(strconv.Itoa) // what CEL makes once
+	same, other := live(func(int) string { return "'1000' + vmi.metadata.name" }), live(func(i int) string { return fmt.Sprintf("'%d' + vmi.metadata.name", 1000+i) })
+	t.Logf("60 expressions take %d KiB, the same one %d KiB", other>>10, same>>10)
+	if same > other*3/4 {
+		t.Error("want less than three quarters of it")
+	}
+}
+
+func liveHeap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/cel-go/cel"
@@ -44,7 +45,16 @@ const (
 // first expression of its scope comes: most rules have none.
 type compiler struct {
 	envs     [nodeScope + 1]*cel.Env
-	patterns int // instructions of the regular expressions of the patch so far
+	compiled map[source]*expression   // those that may be used again
+	costs    *interpreter.CostTracker // what the costs of CEL's extensions are; nil until the first expression
+	patterns int                      // instructions of the regular expressions of the patch so far
+}
+
+// source is what an expression is compiled from. Copies of a patch bring the same ones again, and a large bundle of them
+// would else take more memory for its expressions than for anything else.
+type source struct {
+	text string
+	scope
 }
 
 // used says whether there was any expression to compile.
@@ -96,9 +106,11 @@ func (s scope) additions() []cel.EnvOption {
 
 // expression is a compiled CEL expression, safe for concurrent use.
 type expression struct {
-	program  cel.Program
-	paths    map[string]*selector.Path // those that xpath() names literally
-	patterns map[string]*pattern       // those of matches()
+	program   cel.Program
+	result    *cel.Type
+	variables []string                  // that it names
+	paths     map[string]*selector.Path // those that xpath() names literally
+	patterns  map[string]*pattern       // those of matches()
 }
 
 // compile checks an expression and every path and variable that it names literally.
@@ -106,27 +118,65 @@ func (c *compiler) compile(text string, in scope, variables []string, accepts fu
 	if len(text) > maxExpressionBytes {
 		return nil, fmt.Errorf("the expression has %d bytes, over the limit of %d", len(text), maxExpressionBytes)
 	}
-	env, err := c.env(in)
-	if err != nil {
-		return nil, err
+	e := c.compiled[source{text, in}]
+	if e == nil {
+		var err error
+		if e, err = c.compileNew(source{text, in}); err != nil {
+			return nil, err
+		}
 	}
-	checked, issues := env.Compile(text)
-	if issues.Err() != nil {
-		return nil, celErrors(issues)
+	for _, v := range e.variables {
+		if !slices.Contains(variables, v) {
+			return nil, fmt.Errorf("variables.%s is not defined before its use", v)
+		}
 	}
-	if err := accepts(checked.OutputType()); err != nil {
-		return nil, err
-	}
-	e := &expression{paths: map[string]*selector.Path{}, patterns: map[string]*pattern{}}
-	if err := c.inspect(e, checked.NativeRep(), variables); err != nil {
-		return nil, err
-	}
-	e.program, err = env.Program(checked, cel.CostLimit(maxExpressionCost), cel.CostTracking(cost{e.patterns}),
-		cel.CustomDecoratorV2(e.bound), cel.InterruptCheckFrequency(1))
-	if err != nil {
+	if err := accepts(e.result); err != nil {
 		return nil, err
 	}
 	return e, nil
+}
+
+// compileNew compiles an expression and keeps it for the next patch, unless it has regular expressions: each patch
+// pays for its own.
+func (c *compiler) compileNew(src source) (*expression, error) {
+	env, err := c.env(src.scope)
+	if err != nil {
+		return nil, err
+	}
+	checked, issues := env.Compile(src.text)
+	if issues.Err() != nil {
+		return nil, celErrors(issues)
+	}
+	e := &expression{result: checked.OutputType(), paths: map[string]*selector.Path{}, patterns: map[string]*pattern{}}
+	if err := c.inspect(e, checked.NativeRep()); err != nil {
+		return nil, err
+	}
+	e.program, err = env.Program(checked, cel.CostLimit(maxExpressionCost), cel.CostTracking(cost{e.patterns}),
+		cel.CostTrackerOptions(c.shareCosts), cel.CustomDecoratorV2(e.bound), cel.InterruptCheckFrequency(1))
+	if err != nil {
+		return nil, err
+	}
+	if len(e.patterns) == 0 {
+		if c.compiled == nil {
+			c.compiled = map[source]*expression{}
+		}
+		c.compiled[src] = e
+	}
+	return e, nil
+}
+
+// shareCosts gives all programs one table of the costs of CEL's extensions. Each would keep its own, which takes more memory
+// than the rest of a short expression.
+func (c *compiler) shareCosts(own *interpreter.CostTracker) error {
+	if c.costs == nil {
+		costs := *own
+		c.costs = &costs
+		return nil
+	}
+	estimator := own.Estimator
+	*own = *c.costs
+	own.Estimator = estimator
+	return nil
 }
 
 // celErrors puts the issues of CEL on one line, each with its position.
@@ -143,12 +193,12 @@ func celErrors(issues *cel.Issues) error {
 }
 
 // inspect looks through the checked expression for what CEL itself does not check.
-func (c *compiler) inspect(e *expression, checked *ast.AST, variables []string) error {
+func (c *compiler) inspect(e *expression, checked *ast.AST) error {
 	var errs []error
 	ast.PreOrderVisit(checked.Expr(), ast.NewExprVisitor(func(n ast.Expr) {
 		switch n.Kind() {
 		case ast.SelectKind:
-			errs = append(errs, checkVariable(n.AsSelect(), variables))
+			e.noteVariable(n.AsSelect())
 		case ast.CallKind:
 			errs = append(errs, e.compilePathLiteral(n.AsCall()), c.compilePatternLiteral(e, n.AsCall()), checkFunction(n.AsCall()))
 		}
@@ -180,16 +230,10 @@ func (c *compiler) compilePatternLiteral(e *expression, call ast.CallExpr) error
 	return nil
 }
 
-func checkVariable(s ast.SelectExpr, variables []string) error {
-	if s.Operand().Kind() != ast.IdentKind || s.Operand().AsIdent() != "variables" {
-		return nil
+func (e *expression) noteVariable(s ast.SelectExpr) {
+	if s.Operand().Kind() == ast.IdentKind && s.Operand().AsIdent() == "variables" {
+		e.variables = append(e.variables, s.FieldName())
 	}
-	for _, v := range variables {
-		if v == s.FieldName() {
-			return nil
-		}
-	}
-	return fmt.Errorf("variables.%s is not defined before its use", s.FieldName())
 }
 
 // checkFunction refuses the function whose result has no bound that could be told beforehand.
