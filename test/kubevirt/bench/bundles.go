@@ -60,19 +60,24 @@ func manyMatches() []patch {
 	return []patch{p}
 }
 
-// largest fills a bundle up to its limit. The expressions take the 128 KiB that all of a bundle may have.
-func largest() []patch {
+// largest fills a bundle up to its limit. The expressions take the 128 KiB that all of a bundle may have; text makes
+// that of the rule i of the patch n.
+func largest(text func(n, i int) string) []patch {
 	patches := literal()
 	for n := range 63 {
 		p := newPatch(fmt.Sprintf("p%d", n))
 		for i := range 63 {
 			p.Domain = append(p.Domain, rule{Op: "set", Path: fmt.Sprintf("/domain/metadata/x%d", i), Expect: "Any",
-				Expression: fmt.Sprintf("'%d' + vmi.metadata.name", n)})
+				Expression: text(n, i)})
 		}
 		patches = append(patches, p)
 	}
 	return patches
 }
+
+// sameText is one expression in all rules of a patch, ownText another one in each.
+func sameText(n, _ int) string { return fmt.Sprintf("'%d' + vmi.metadata.name", n) }
+func ownText(n, i int) string  { return fmt.Sprintf("'%d' + vmi.metadata.name", 63*n+i) }
 
 // shim is ours with the bundle, as the operator starts it. Dir is where the programs are.
 func (b *bench) shim(binary, name string, patches []patch) (program, error) {

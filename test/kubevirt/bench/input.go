@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	v1 "kubevirt.io/api/core/v1"
 
@@ -23,6 +24,9 @@ const manufacturer = "Radical Edward"
 
 // limit is the largest document that the engine takes, in bytes.
 const limit = 512 << 10
+
+// largeVMI is what Kubernetes allows in annotations, in bytes: 256 KiB, which is all that is free of form in a VMI.
+const largeVMI = 250 << 10
 
 // input is what KubeVirt gives a hook.
 type input struct {
@@ -79,6 +83,13 @@ func (in *input) grow(size int) (err error) {
 		*disks = append(*disks, copyOf(i+1))
 	}
 	in.doc, err = launcher.Encode(in.spec)
+	return err
+}
+
+// growVMI adds an annotation of as many bytes.
+func (in *input) growVMI(size int) (err error) {
+	in.vmi.Annotations["example.com/filling"] = strings.Repeat("x", size)
+	in.vmiJSON, err = json.Marshal(in.vmi)
 	return err
 }
 

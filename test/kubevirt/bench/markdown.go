@@ -67,9 +67,9 @@ func (r *report) memoryTables(b *strings.Builder) {
 	for _, f := range r.Memory {
 		fmt.Fprintf(b, "| %s | %.1f | %.1f | %.1f | %.1f | %.2f |\n", f.Name, f.RSS, f.Anon, f.File, f.PSS, f.RSS/r.Memory[0].RSS)
 	}
-	fmt.Fprint(b, "\nThe most memory that was ever resident, and the time of the first call:\n\n| | document, bytes | bundle, bytes | peak, MB | ms |\n|---|--:|--:|--:|--:|\n")
+	fmt.Fprint(b, "\nThe most memory that was ever resident, and the time of the first call:\n\n| | document, bytes | VMI, bytes | bundle, bytes | peak, MB | ms |\n|---|--:|--:|--:|--:|--:|\n")
 	for _, p := range r.Peaks {
-		fmt.Fprintf(b, "| %s | %d | %d | %.1f | %.0f |\n", p.Name, p.Bytes, p.Bundle, p.Megabytes, p.Milliseconds)
+		fmt.Fprintf(b, "| %s | %d | %d | %d | %.1f | %.0f |\n", p.Name, p.Bytes, p.VMI, p.Bundle, p.Megabytes, p.Milliseconds)
 	}
 	fmt.Fprint(b, "\nStripped binaries:\n\n| | MB |\n|---|--:|\n")
 	for _, s := range r.Sizes {
