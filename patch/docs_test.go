@@ -101,7 +101,7 @@ var limits = map[string]string{
 	"patch.maxCELText":               fmt.Sprintf("%d KiB per text in an expression", maxCELText>>10),
 	"patch.maxCELList":               fmt.Sprintf("%s elements per list in an expression", thousands(maxCELList)),
 	"patch.maxCELValues":             fmt.Sprintf("%s values per list or map with what is in it", thousands(maxCELValues)),
-	"patch.maxErrorBytes":            fmt.Sprintf("%d bytes per error of CEL", maxErrorBytes),
+	"patch.maxErrorText":             fmt.Sprintf("%d characters per error of CEL", maxErrorText),
 	"patch.maxPatchCost":             fmt.Sprintf("%s units of cost per patch and call", thousands(maxPatchCost)),
 	"patch.maxPatternBytes":          fmt.Sprintf("%d bytes per `pattern`", maxPatternBytes),
 	"patch.maxPatternSize":           fmt.Sprintf("%s instructions per regular expression", thousands(maxPatternSize)),

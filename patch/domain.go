@@ -153,7 +153,7 @@ func parseDomain(src []byte) (*document.Document, error) {
 		return nil, fmt.Errorf("cannot parse the domain XML: %w", err)
 	}
 	if e := doc.Element(); e.Data != "domain" || e.NamespaceURI != "" {
-		return nil, fmt.Errorf("the root element is <%s> instead of <domain>", e.Data)
+		return nil, fmt.Errorf("the root element is %.40q instead of <domain>", e.Data)
 	}
 	hidePlaceholders(doc)
 	return doc, nil

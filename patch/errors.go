@@ -5,6 +5,14 @@ package patch
 
 import "errors"
 
+// What errors and reports quote. Text from outside, of the document, the VMI or the cloud-init data, stands in
+// them in double quotes, as %q writes it, with a bound such as %.40q; so do the messages of libraries that may
+// contain such text: of yaml.v3 and of CEL at work. Line numbers and our own words stand outside. The shim's log
+// leaves out what is quoted, since its readers may not read the VMI. Not quoted are the names of elements and
+// attributes of a domain that is well formed: KubeVirt and libvirt gave them. Text of the patch needs no quotes,
+// but may not stand before text from outside, where a quotation mark in it would turn inside into outside.
+// Errors of encoding/json quote one character.
+
 // Error is one thing that is wrong with one patch: found by Compile in its text,
 // or by a call on the VM's document.
 type Error struct {

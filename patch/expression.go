@@ -21,8 +21,8 @@ import (
 	"github.com/domainpatch/domainpatch/patch/selector"
 )
 
-// maxErrorBytes is how much of an error of CEL goes into a report.
-const maxErrorBytes = 1024
+// maxErrorText is how much of an error of CEL is quoted, in characters.
+const maxErrorText = 200
 
 // Limits of an expression.
 const (
@@ -290,12 +290,9 @@ func evalError(in *input, err error) error {
 	}
 	var cancelled interpreter.EvalCancelledError
 	if errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded {
-		return fmt.Errorf("cannot evaluate the expression: %w of %d units: let it look at less, or at shorter texts", err, maxExpressionCost)
+		return fmt.Errorf("cannot evaluate the expression: %w of %d units: let it look at less, or at shorter texts", cancelled, maxExpressionCost)
 	}
-	if text := err.Error(); len(text) > maxErrorBytes { // CEL may quote a value in full
-		return fmt.Errorf("cannot evaluate the expression: %s (cut here)", strings.ToValidUTF8(text[:maxErrorBytes], ""))
-	}
-	return fmt.Errorf("cannot evaluate the expression: %w", err)
+	return fmt.Errorf("cannot evaluate the expression: %.*q", maxErrorText, err.Error()) // CEL may name a value in full
 }
 
 func (e *expression) bool(in *input) (bool, error) {

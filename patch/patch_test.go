@@ -217,7 +217,7 @@ func TestDomainFails(t *testing.T) {
 		"missing annotation":      {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "vmi.metadata.annotations['absent']"}, "no such key: absent"},
 		"status is not visible":   {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "vmi.status.phase"}, "no such key: status"},
 		"expression gives a list": {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "dyn([1])"}, "gives list instead of text"},
-		"bad path in xpath()":     {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "xpath('//' + vmi.metadata.name + '[')[0]"}, "xpath('//vm['): unexpected end of the path"},
+		"bad path in xpath()":     {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "xpath('//' + vmi.metadata.name + '[')[0]"}, `xpath("//vm["): "unexpected end of the path`},
 		"not idempotent":          {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "current + 'x'"}, "spec.domain[0]: the rule is not idempotent"},
 		"steps":                   {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/os/type", Expression: "lists.range(100).all(a, lists.range(100).all(b, xpath('//*[@none]').size() == 0)) ? 'x' : 'y'"}, "more than 200000 evaluation steps"},
 		"cost":                    {evaluating("lists.range(1900).filter(a, lists.range(1900).exists(b, b > 1900)).size() > 0 ? 'x' : 'y'"), "actual cost limit exceeded"},
@@ -301,10 +301,10 @@ func TestDomainRefusesDocuments(t *testing.T) {
 	p := compile(t, rules(set("/domain/os/type", "x")))
 	for doc, want := range map[string]string{
 		"":                        "cannot parse the domain XML",
-		"<domain>":                "cannot parse the domain XML: line 1, column 9: the element <domain> is not closed",
+		"<domain>":                `cannot parse the domain XML: line 1, column 9: the element "domain" is not closed`,
 		"<!DOCTYPE d><domain/>":   "DOCTYPE",
 		"<domain/><domain/>":      "second root",
-		"<network/>":              "the root element is <network> instead of <domain>",
+		"<network/>":              `the root element is "network" instead of <domain>`,
 		"<domain xmlns='urn:x'/>": "instead of <domain>",
 	} {
 		if out, _, err := p.Domain(context.Background(), []byte(doc), []byte(vmi), nil); err == nil || out != nil || !strings.Contains(err.Error(), want) {

@@ -313,7 +313,7 @@ func checkAlias(n *xmlquery.Node, attribute, value string) error {
 	if n.Data != "alias" || n.NamespaceURI != "" || attribute != "name" || strings.HasPrefix(value, "ua-") {
 		return nil
 	}
-	return fmt.Errorf("the alias %q must start with ua-: libvirt drops others", value)
+	return fmt.Errorf("the alias %.40q must start with ua-: libvirt drops others", value)
 }
 
 // checkAliasPath is checkAlias for a literal value, where the path ends in the alias.

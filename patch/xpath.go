@@ -49,7 +49,7 @@ func (e *expression) compilePathLiteral(call ast.CallExpr) error {
 	}
 	compiled, err := selector.Compile(string(path))
 	if err != nil {
-		return fmt.Errorf("xpath('%s'): %w", string(path), err)
+		return fmt.Errorf("xpath(%.100q): %w", string(path), err)
 	}
 	e.paths[string(path)] = compiled
 	return nil
@@ -71,7 +71,7 @@ func evalXPath(doc, path ref.Val) ref.Val {
 	}
 	texts, err := d.texts(string(p))
 	if err != nil {
-		d.err = fmt.Errorf("xpath('%s'): %w", string(p), err)
+		d.err = fmt.Errorf("xpath(%.100q): %w", string(p), err)
 		return types.WrapErr(d.err)
 	}
 	return types.NewStringList(types.DefaultTypeAdapter, texts)
@@ -82,7 +82,7 @@ func (d *documentValue) texts(path string) ([]string, error) {
 	if !known {
 		var err error
 		if compiled, err = selector.Compile(path); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%.200q", err.Error()) // it names parts of the path
 		}
 	}
 	nodes, err := compiled.Select(d.doc, d.budget)

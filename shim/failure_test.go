@@ -60,8 +60,8 @@ func TestFailedDomainCalls(t *testing.T) {
 		want   string
 	}{
 		"NoDomain":      {"a request without its document", setVendor(), "", "{}", "cannot parse the domain XML: line 1, column 1: the document has no root element"},
-		"NotXML":        {"half a document", setVendor(), "<domain><os>", "{}", "cannot parse the domain XML: line 1, column 13: the element <os> is not closed"},
-		"OtherDocument": {"a document of another kind", setVendor(), "<network/>", "{}", "the root element is <network> instead of <domain>"},
+		"NotXML":        {"half a document", setVendor(), "<domain><os>", "{}", `cannot parse the domain XML: line 1, column 13: the element "os" is not closed`},
+		"OtherDocument": {"a document of another kind", setVendor(), "<network/>", "{}", `the root element is "network" instead of <domain>`},
 		"TwoRoots":      {"more than a document", setVendor(), "<domain/><domain/>", "{}", "cannot parse the domain XML: line 1, column 10: a second root element"},
 		"Doctype":       {"entities may grow without end", setVendor(), "<!DOCTYPE a []><domain/>", "{}", "DOCTYPE"},
 		"NoVMI":         {"a request without its VMI, which no rule reads", setVendor(), plainDomain, "", "malformed request: the VMI is empty"},
@@ -72,7 +72,7 @@ func TestFailedDomainCalls(t *testing.T) {
 		"DocumentSize":  {"a limit", setVendor(), inDomain(large), "{}", "over the limit of 524288"},
 		"Depth":         {"a limit", setVendor(), inDomain(nested(64)), "{}", "elements nest deeper than 64"},
 		"Nodes":         {"a limit", setVendor(), inDomain(large[:100_000]), "{}", "the document has more than 20000 nodes"},
-		"Attributes":    {"a limit", setVendor(), "<domain" + attributes(257) + "/>", "{}", "<domain> has more than 256 attributes"},
+		"Attributes":    {"a limit", setVendor(), "<domain" + attributes(257) + "/>", "{}", `the element "domain" has more than 256 attributes`},
 		"Matches":       {"a limit of a rule", bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/a"}, inDomain(large[:4*257]), "{}", rule + "the path selects more than 256 nodes"},
 		"Steps":         {"a limit of a rule", bundle.DomainRule{Op: bundle.OpTest, Path: "count(//a[count(//a) = 0]) = 0"}, inDomain(large[:20_000]), "{}", rule + "the rule takes more than 200000 evaluation steps"},
 		"Growth": {"a limit of the call", bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/a", Value: text(strings.Repeat("x", 4<<10))},
@@ -81,7 +81,7 @@ func TestFailedDomainCalls(t *testing.T) {
 			rule + "/domain/name selects nothing"},
 		"Test": {"a rule whose test fails", bundle.DomainRule{Op: bundle.OpTest, Path: "count(//disk) = 3"}, plainDomain, "{}", rule + "count(//disk) = 3 is not true"},
 		"Expression": {"a rule that reads what the VMI lacks", bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/name", Expression: "vmi.metadata.annotations['vendor']"},
-			plainDomain, "{}", rule + "cannot evaluate the expression: no such key: vendor"},
+			plainDomain, "{}", rule + `cannot evaluate the expression: "no such key: vendor"`},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

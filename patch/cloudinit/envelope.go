@@ -72,7 +72,7 @@ func (e *envelope) scan(d *json.Decoder) error {
 	name, _ := token.(string)
 	for _, known := range []string{memberUserData, memberNetworkData, memberNoCloud, memberConfigDrive, memberDataSource} {
 		if name != known && strings.EqualFold(name, known) {
-			return fmt.Errorf("member %q: the name must be spelled %s", name, known)
+			return fmt.Errorf("member %.40q: the name must be spelled %s", name, known)
 		}
 	}
 	var raw json.RawMessage

@@ -97,7 +97,7 @@ func (d *decoder) object(depth int) (*value, error) {
 		}
 		key, _ := token.(string)
 		if seen[key] {
-			return nil, fmt.Errorf("member %q stands twice", key)
+			return nil, fmt.Errorf("member %.40q stands twice", key)
 		}
 		seen[key] = true
 		item, err := d.value(depth + 1)

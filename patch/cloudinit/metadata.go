@@ -99,14 +99,14 @@ func (m *metadata) check(want *value) error {
 		}
 		known := slices.IndexFunc(m.fields, func(f field) bool { return f.name == key })
 		if known < 0 {
-			return fmt.Errorf("KubeVirt's %s has no key %q; it knows %s", m.member, key, m.known())
+			return fmt.Errorf("KubeVirt's %s has no key %.40q; it knows %s", m.member, key, m.known())
 		}
 		var item *value
 		if is {
 			item = want.items[j]
 		}
 		if err := m.fields[known].check(item); err != nil {
-			return fmt.Errorf("key %q: %w", key, err)
+			return fmt.Errorf("key %.40q: %w", key, err)
 		}
 	}
 	return nil
@@ -138,7 +138,7 @@ func wantStrings(v *value) error {
 	}
 	for i, item := range v.items {
 		if item.kind != kindString {
-			return fmt.Errorf("key %q below it: want a string, not %s", v.keys[i], item.kind)
+			return fmt.Errorf("key %.40q below it: want a string, not %s", v.keys[i], item.kind)
 		}
 	}
 	return nil

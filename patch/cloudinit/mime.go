@@ -74,7 +74,7 @@ func findCloudConfig(text string, parts []mimePart) (*mimePart, error) {
 	var found []int
 	var kinds []string
 	for i := range parts {
-		if kinds = append(kinds, fmt.Sprintf("%.60s", parts[i].kind)); parts[i].isCloudConfig(text) {
+		if kinds = append(kinds, fmt.Sprintf("%.60q", parts[i].kind)); parts[i].isCloudConfig(text) {
 			found = append(found, i)
 		}
 	}
@@ -137,9 +137,9 @@ func splitMIME(text string) ([]mimePart, error) {
 		}
 	}
 	if from < 0 {
-		return nil, fmt.Errorf("no line is --%.70s, the boundary that its Content-Type names", boundary)
+		return nil, fmt.Errorf("no line is %.72q, the boundary that its Content-Type names", "--"+boundary)
 	}
-	return nil, fmt.Errorf("the line --%.70s-- that ends it is missing", boundary)
+	return nil, fmt.Errorf("the line %.74q that ends it is missing", "--"+boundary+"--")
 }
 
 // multipartHeader reads the header of the message and returns the boundary, and where the body begins.
@@ -157,11 +157,11 @@ func multipartHeader(text string) (boundary string, body int, err error) {
 	case err != nil:
 		return "", 0, err
 	case !strings.HasPrefix(kind, "multipart/"):
-		return "", 0, fmt.Errorf("it is a %.60s without parts: give it as user data without MIME, or as the part of a multipart/mixed", kind)
+		return "", 0, fmt.Errorf("it is a %.60q without parts: give it as user data without MIME, or as the part of a multipart/mixed", kind)
 	case kind == "multipart/digest":
 		return "", 0, errors.New("it is multipart/digest, whose parts are messages: make it multipart/mixed")
 	case strings.Trim(params["boundary"], " \t") == "":
-		return "", 0, fmt.Errorf("its Content-Type %.60s names no boundary", kind)
+		return "", 0, fmt.Errorf("its Content-Type %.60q names no boundary", kind)
 	}
 	if e := transferEncoding(fields); !isIdentity(e) {
 		return "", 0, fmt.Errorf("Content-Transfer-Encoding %.40q for the whole message: encode its parts instead", e)
@@ -191,7 +191,7 @@ func readPart(text string, from, to, number int) (mimePart, error) {
 		return p, fmt.Errorf("part %d: %w", number, err)
 	}
 	if strings.HasPrefix(p.kind, "multipart/") || strings.HasPrefix(p.kind, "message/") {
-		return p, fmt.Errorf("part %d is %.60s, which has parts of its own: put all parts on one level", number, p.kind)
+		return p, fmt.Errorf("part %d is %.60q, which has parts of its own: put all parts on one level", number, p.kind)
 	}
 	p.encoding, p.from, p.to = transferEncoding(fields), body, max(body, to-len(lineEnd(text[from:to])))
 	return p, nil

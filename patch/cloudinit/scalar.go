@@ -96,7 +96,7 @@ func readTagged(tag, s string) (*value, error) {
 			return v, nil
 		}
 	}
-	return nil, fmt.Errorf("cloud-init cannot read this scalar with the tag %s", tag)
+	return nil, fmt.Errorf("cloud-init cannot read this scalar with the tag %.40q", tag)
 }
 
 // readBool returns nil for what is not a boolean. YAML 1.1 knows three spellings of each word, and y and n only on paper.

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/domainpatch/domainpatch/patch/lazyregexp"
 )
 
 // maxExpanded is how much text a document may hold with its aliases written out, in bytes. Without aliases it holds
@@ -57,22 +59,35 @@ func parseYAML(text string) (tree *yaml.Node, v *value, err error) {
 	case errors.Is(err, io.EOF):
 		return nil, &value{kind: kindNull}, nil
 	case err != nil:
-		return nil, nil, fmt.Errorf("not YAML: %w", err)
+		return nil, nil, notYAML(err)
 	}
 	switch err := d.Decode(&yaml.Node{}); {
 	case err == nil:
 		return nil, nil, errors.New("several YAML documents in one; cloud-init reads only one")
 	case !errors.Is(err, io.EOF):
-		return nil, nil, fmt.Errorf("not YAML: %w", err)
+		return nil, nil, notYAML(err)
 	}
 	v, err = readTree(tree.Content[0])
 	return tree, v, err
 }
 
+// yamlLine is how an error of yaml.v3 begins.
+var yamlLine = lazyregexp.New(`^yaml: (line [0-9]+: )?`)
+
+// notYAML quotes an error of yaml.v3, which may name an anchor; its line stands before that.
+func notYAML(err error) error {
+	text := err.Error()
+	begin := yamlLine().FindStringSubmatch(text)
+	if begin == nil {
+		return fmt.Errorf("not YAML: %.200q", text)
+	}
+	return fmt.Errorf("not YAML: %s%.200q", begin[1], text[len(begin[0]):])
+}
+
 // recovered turns a panic of yaml.v3, which has some for states it deems impossible, into an error.
 func recovered(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("cannot process the YAML: %v", p)
+		*err = fmt.Errorf("cannot process the YAML: %.200q", fmt.Sprint(p))
 	}
 }
 
@@ -127,12 +142,12 @@ func (r *reader) admit(n *yaml.Node, depth int) error {
 	}
 	if n.Anchor != "" {
 		if first, ok := r.anchors[n.Anchor]; ok && first != n {
-			return fmt.Errorf("anchor &%s stands twice, which cloud-init cannot read", n.Anchor)
+			return fmt.Errorf("anchor %.40q stands twice, which cloud-init cannot read", n.Anchor)
 		}
 		r.anchors[n.Anchor] = n
 	}
 	if n.Kind != yaml.ScalarNode && n.Tag != "!!map" && n.Tag != "!!seq" {
-		return fmt.Errorf("the tag %s on a collection is not supported", n.Tag)
+		return fmt.Errorf("the tag %.40q on a collection is not supported", n.Tag)
 	}
 	return r.spend(depth)
 }
@@ -188,7 +203,7 @@ func readKey(k *yaml.Node, seen map[string]bool) (string, error) {
 	}
 	for _, id := range []string{"text " + k.Value, meaning(v)} {
 		if seen[id] {
-			return "", fmt.Errorf("key %q stands twice", k.Value)
+			return "", fmt.Errorf("key %.40q stands twice", k.Value)
 		}
 		seen[id] = true
 	}

@@ -116,15 +116,15 @@ func TestParseRefuses(t *testing.T) {
 		"trailing text":          {"<a/>x", "text outside the root element"},
 		"leading text":           {"x<a/>", "text outside the root element"},
 		"cdata outside":          {"<a/><![CDATA[ ]]>", "text outside the root element"},
-		"unclosed":               {"<a><b></b>", "<a> is not closed"},
-		"wrong end":              {"<a></b>", "</b> closes no open element"},
-		"attribute twice":        {"<a x='1' x='2'/>", "attribute x stands twice"},
+		"unclosed":               {"<a><b></b>", `element "a" is not closed`},
+		"wrong end":              {"<a></b>", `end tag of "b" closes no open element`},
+		"attribute twice":        {"<a x='1' x='2'/>", `attribute "x" stands twice in the element "a"`},
 		"attribute twice, by ns": {"<a xmlns:p='u' xmlns:q='u' p:x='1' q:x='2'/>", "stands twice"},
-		"unbound element":        {"<q:a/>", "prefix of <q:a> is not declared"},
-		"unbound attribute":      {"<a q:b=''/>", "prefix of the attribute q:b is not declared"},
+		"unbound element":        {"<q:a/>", `prefix of the element "q:a" is not declared`},
+		"unbound attribute":      {"<a q:b=''/>", `prefix of the attribute "q:b" is not declared`},
 		"prefix out of scope":    {"<a><b xmlns:q='u'/><q:c/></a>", "not declared"},
-		"entity":                 {"<a>&foo;</a>", "&foo; is not defined"},
-		"char reference zero":    {"<a>&#0;</a>", "&#0; is not defined"},
+		"entity":                 {"<a>&foo;</a>", `"&foo;" is not defined`},
+		"char reference zero":    {"<a>&#0;</a>", `"&#0;" is not defined`},
 		"char reference huge":    {"<a>&#x110000;</a>", "is not defined"},
 		"char reference no hex":  {"<a>&#x2>;</a>", "is not defined"},
 		"char reference signed":  {"<a>&#+65;</a>", "is not defined"},
@@ -160,7 +160,7 @@ func TestParseRefuses(t *testing.T) {
 
 func TestParsePosition(t *testing.T) {
 	_, err := Parse([]byte("<a>\n  <b x='1' x='2'/>\n</a>"))
-	if want := "line 2, column 3: the attribute x stands twice in <b>"; err == nil || err.Error() != want {
+	if want := `line 2, column 3: the attribute "x" stands twice in the element "b"`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

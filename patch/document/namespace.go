@@ -22,19 +22,19 @@ func (p *parser) resolve(n *xmlquery.Node, at int) error {
 	}
 	uri, ok := p.lookup(n.Prefix)
 	if !ok {
-		return p.errorAt(at, "the prefix of <%s> is not declared", qualified(n.Prefix, n.Data))
+		return p.errorAt(at, "the prefix of the element %.40q is not declared", qualified(n.Prefix, n.Data))
 	}
 	n.NamespaceURI = uri
 	for i := range n.Attr {
 		a := &n.Attr[i]
 		if a.Name.Space != "" && a.NamespaceURI == "" {
 			if a.NamespaceURI, ok = p.lookup(a.Name.Space); !ok {
-				return p.errorAt(at, "the prefix of the attribute %s is not declared", qualified(a.Name.Space, a.Name.Local))
+				return p.errorAt(at, "the prefix of the attribute %.40q is not declared", qualified(a.Name.Space, a.Name.Local))
 			}
 		}
 		for j := range i {
 			if b := &n.Attr[j]; b.Name.Local == a.Name.Local && b.NamespaceURI == a.NamespaceURI {
-				return p.errorAt(at, "the attribute %s stands twice in <%s>", qualified(a.Name.Space, a.Name.Local), qualified(n.Prefix, n.Data))
+				return p.errorAt(at, "the attribute %.40q stands twice in the element %.40q", qualified(a.Name.Space, a.Name.Local), qualified(n.Prefix, n.Data))
 			}
 		}
 	}
@@ -59,7 +59,7 @@ func (p *parser) declare(a *xmlquery.Attr, at int) error {
 	case p.fragment && prefix == "qemu" && a.Value != QEMUNamespace:
 		return p.errorAt(at, "the prefix qemu belongs to %s alone: libvirt ignores what is in another namespace", QEMUNamespace)
 	case prefix != "" && a.Value == "":
-		return p.errorAt(at, "the prefix %s is declared with an empty namespace", prefix)
+		return p.errorAt(at, "the prefix %.40q is declared with an empty namespace", prefix)
 	}
 	if len(p.bound) == MaxAttributes { // lookup is linear: this bounds it
 		return p.errorAt(at, "more than %d namespace declarations are in scope", MaxAttributes)

@@ -122,10 +122,10 @@ func (p *parser) declaration() error {
 		}
 		want = want[i+1:]
 		if name == "version" && value != "1.0" {
-			return p.errorAt(start, "XML version %q instead of 1.0", value)
+			return p.errorAt(start, "XML version %.40q instead of 1.0", value)
 		}
 		if name == "encoding" && !strings.EqualFold(value, "utf-8") {
-			return p.errorAt(start, "encoding %q instead of UTF-8", value)
+			return p.errorAt(start, "encoding %.40q instead of UTF-8", value)
 		}
 	}
 	if len(want) == 3 {
@@ -143,7 +143,7 @@ func (p *parser) content() error {
 		}
 	}
 	if !p.atTopLevel() {
-		return p.errorAt(p.pos, "the element <%s> is not closed", p.top.Data)
+		return p.errorAt(p.pos, "the element %.40q is not closed", p.top.Data)
 	}
 	return nil
 }
@@ -281,7 +281,7 @@ func (p *parser) endTag() error {
 	}
 	p.pos++
 	if p.atTopLevel() || p.top.Data != local || p.top.Prefix != prefix {
-		return p.errorAt(start, "the end tag </%s> closes no open element", qualified(prefix, local))
+		return p.errorAt(start, "the end tag of %.40q closes no open element", qualified(prefix, local))
 	}
 	p.close(start)
 	return nil
@@ -348,11 +348,11 @@ func (p *parser) attributes(n *xmlquery.Node) error {
 			}
 			return nil
 		case p.pos == len(p.src):
-			return p.errorAt(start, "the start tag of <%s> is not closed", n.Data)
+			return p.errorAt(start, "the start tag of %.40q is not closed", n.Data)
 		case !spaced:
-			return p.errorAt(p.pos, "white space or > is missing in the start tag of <%s>", n.Data)
+			return p.errorAt(p.pos, "white space or > is missing in the start tag of %.40q", n.Data)
 		case count == MaxAttributes:
-			return p.errorAt(p.pos, "<%s> has more than %d attributes", n.Data, MaxAttributes)
+			return p.errorAt(p.pos, "the element %.40q has more than %d attributes", n.Data, MaxAttributes)
 		}
 		if len(p.attrs) == cap(p.attrs) {
 			begun := p.attrs[first:] // those of one element must stand side by side

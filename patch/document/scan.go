@@ -223,7 +223,7 @@ func (s *scanner) attribute(a *xmlquery.Attr) (valueAt int, err error) {
 	}
 	s.space()
 	if s.peek(0) != '=' {
-		return 0, s.errorAt(s.pos, "the attribute %s has no value", qualified(a.Name.Space, a.Name.Local))
+		return 0, s.errorAt(s.pos, "the attribute %.40q has no value", qualified(a.Name.Space, a.Name.Local))
 	}
 	s.pos++
 	s.space()
@@ -311,7 +311,7 @@ func (s *scanner) reference(raw string, at int) (rune, int, error) {
 	}
 	r, ok := charReference(name)
 	if !ok {
-		return 0, 0, s.errorAt(at, "the reference &%s; is not defined", name)
+		return 0, 0, s.errorAt(at, "the reference %q is not defined", raw[:semicolon+1])
 	}
 	return r, semicolon + 1, nil
 }
