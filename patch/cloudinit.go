@@ -209,7 +209,7 @@ func (r *cloudInitRule) run(call *cloudInitCall, data *cloudinit.Data) (RuleRepo
 	report.Matched = 1
 	if changed {
 		report.Changed = 1
-		call.authors.note(&operation)
+		call.authors.note(&operation, r.expression != nil)
 		report.Overrides = call.authors.take()
 	}
 	return report, nil

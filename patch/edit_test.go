@@ -90,13 +90,15 @@ func TestCloudInitOverrides(t *testing.T) {
 		policy bundle.FailurePolicy // of a
 		want   []patch.Override
 	}{
-		"the same place":    {a: rule("add", "/hostname", `"a"`), b: rule("add", "/hostname", `"b"`), want: overrides("userData /hostname", 1)},
-		"the same value":    {a: rule("add", "/hostname", `"a"`), b: rule("add", "/hostname", `"a"`)},
-		"another place":     {a: rule("add", "/hostname", `"a"`), b: rule("add", "/host", `"b"`)},
-		"around it":         {a: rule("add", "/chpasswd/expire", `true`), b: rule("replace", "/chpasswd", `{}`), want: overrides("userData /chpasswd", 1)},
-		"within it":         {a: rule("add", "/growpart", `{"mode":"auto"}`), b: rule("replace", "/growpart/mode", `"off"`), want: overrides("userData /growpart/mode", 1)},
-		"one more within":   {a: rule("add", "/growpart", `{"mode":"auto"}`), b: rule("add", "/growpart/devices", `["/"]`)},
-		"merged":            {a: rule("merge", "", `{"growpart":{"mode":"a","x~/y":1}}`), b: rule("merge", "/growpart", `{"mode":null,"x~/y":2,"z":3}`), want: overrides("userData /growpart/mode", 2)},
+		"the same place":  {a: rule("add", "/hostname", `"a"`), b: rule("add", "/hostname", `"b"`), want: overrides("userData /hostname", 1)},
+		"the same value":  {a: rule("add", "/hostname", `"a"`), b: rule("add", "/hostname", `"a"`)},
+		"another place":   {a: rule("add", "/hostname", `"a"`), b: rule("add", "/host", `"b"`)},
+		"around it":       {a: rule("add", "/chpasswd/expire", `true`), b: rule("replace", "/chpasswd", `{}`), want: overrides("userData /chpasswd", 1)},
+		"within it":       {a: rule("add", "/growpart", `{"mode":"auto"}`), b: rule("replace", "/growpart/mode", `"off"`), want: overrides("userData /growpart/mode", 1)},
+		"one more within": {a: rule("add", "/growpart", `{"mode":"auto"}`), b: rule("add", "/growpart/devices", `["/"]`)},
+		"merged":          {a: rule("merge", "", `{"growpart":{"mode":"a","x~/y":1}}`), b: rule("merge", "/growpart", `{"mode":null,"x~/y":2,"z":3}`), want: overrides("userData /growpart/mode", 2)},
+		"computed": {a: rule("add", "/hostname", `"a"`), b: bundle.CloudInitRule{Target: bundle.UserData, Op: bundle.OpMerge, Expression: `{"hostname": "b"}`},
+			want: overrides(`userData "/hostname"`, 1)},
 		"moved away":        {a: rule("add", "/hostname", `"a"`), b: bundle.CloudInitRule{Target: bundle.UserData, Op: bundle.OpMove, From: "/hostname", Path: "/fqdn"}, want: overrides("userData /hostname", 1)},
 		"lists move":        {a: rule("add", "/packages/0", `"a"`), b: rule("replace", "/packages/0", `"b"`)},
 		"of a failed patch": {a: rule("add", "/hostname", `"a"`), policy: bundle.Ignore, b: rule("add", "/hostname", `"b"`)},

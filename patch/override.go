@@ -51,15 +51,22 @@ type pointer struct {
 
 func (p pointer) String() string { return string(p.target) + " " + p.path }
 
+// computedPointer is a place whose keys an expression gave, which may be text from outside.
+type computedPointer pointer
+
+func (p computedPointer) String() string { return fmt.Sprintf("%s %.100q", p.target, p.path) }
+
 // cloudInitAuthors are the patches that wrote something of the cloud-init data in this call.
 // Elements of lists are not remembered: other rules move them.
 type cloudInitAuthors struct {
 	overrides
-	wrote map[pointer]string // nil where nothing is to be remembered
+	wrote    map[pointer]string // nil where nothing is to be remembered
+	computed bool               // an expression gave the value of the current rule
 }
 
 // note notes a rule that changed something.
-func (a *cloudInitAuthors) note(o *cloudinit.Operation) {
+func (a *cloudInitAuthors) note(o *cloudinit.Operation, computed bool) {
+	a.computed = computed && o.Op == bundle.OpMerge
 	if a.wrote == nil {
 		return
 	}
@@ -106,10 +113,18 @@ func (a *cloudInitAuthors) overwrite(at pointer, removes bool) {
 	}
 	for _, p := range slices.SortedFunc(maps.Keys(a.wrote), func(x, y pointer) int { return cmp.Compare(x.path, y.path) }) {
 		if p.target == at.target && (p == at || strings.HasPrefix(p.path, at.path+"/") || removes && strings.HasPrefix(at.path, p.path+"/")) {
-			a.override(a.wrote[p], at)
+			a.override(a.wrote[p], a.place(at))
 		}
 	}
 	a.wrote[at] = a.current
+}
+
+// place is how a report names a place that the current rule wrote.
+func (a *cloudInitAuthors) place(at pointer) fmt.Stringer {
+	if a.computed {
+		return computedPointer(at)
+	}
+	return at
 }
 
 // inList says whether a pointer may go through a list.
