@@ -63,14 +63,23 @@ func (e *Error) code() codes.Code {
 	return codes.FailedPrecondition
 }
 
-// oneLine makes foreign text fit for a condition and an event: no line breaks, other control
-// characters or changes of direction, valid UTF-8, bounded.
-func oneLine(text string) string {
-	parts := strings.FieldsFunc(strings.ToValidUTF8(text, "?"), steers)
+// flat makes foreign text fit for a line: no line breaks, other control characters or changes of
+// direction, valid UTF-8.
+func flat(text string) string {
+	text = strings.ToValidUTF8(text, "?")
+	if !strings.ContainsFunc(text, steers) {
+		return strings.TrimSpace(text)
+	}
+	parts := strings.FieldsFunc(text, steers)
 	for i, part := range parts {
 		parts[i] = strings.TrimSpace(part)
 	}
-	line := strings.Join(parts, " ")
+	return strings.Join(parts, " ")
+}
+
+// oneLine is flat within the bounds of a condition and an event.
+func oneLine(text string) string {
+	line := flat(text)
 	if len(line) > maxReason {
 		line = strings.ToValidUTF8(line[:maxReason], "") + "..."
 	}

@@ -9,16 +9,18 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/lazyregexp"
 )
 
-// Limits of one line of the log in bytes: container runtimes split lines of 16 KiB. At level debug only that of a
-// stack holds.
+// Limits of one line of the log in bytes of its JSON: container runtimes split lines of 16 KiB. At level debug only
+// that of a stack holds.
 const (
 	maxLoggedStack  = 10 << 10
 	maxLoggedReport = 10 << 10
+	maxShortReport  = 12 << 10 // one that is over that limit, without its rules
 	maxLoggedError  = 2 << 10
 	maxLoggedReason = 512 // each reason of a report, and
 	maxShortReason  = 64  // where the report is over its limit
@@ -36,7 +38,7 @@ func (c *Core) record(ctx context.Context, k *call) {
 	if !c.log.Enabled(ctx, level) {
 		return
 	}
-	whole := c.log.Enabled(ctx, slog.LevelDebug)
+	whole := logsWhole(ctx, c.log)
 	attrs := []any{
 		"hook", k.hook,
 		"durationMs", milliseconds(k.took),
@@ -60,7 +62,7 @@ func (c *Core) record(ctx context.Context, k *call) {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// quoted is what an error quotes, by %q or as packages of Go and CEL do; the end may be cut off.
+// quoted is what an error quotes, as patch.Error says; the end may be cut off.
 var quoted = lazyregexp.New("(?s)\"(?:[^\"\\\\]|\\\\.)*(?:\"|\\\\?$)|`[^`]*(?:`|$)")
 
 // loggedText is an error's text as the log may hold it: logs are shipped to where nobody may read
@@ -72,29 +74,48 @@ func loggedText(text string, limit int, whole bool) string {
 	if strings.ContainsAny(text, "\"`") {
 		text = quoted().ReplaceAllLiteralString(text, `"..."`)
 	}
-	if len(text) > limit {
-		text = strings.ToValidUTF8(text[:limit], "") + "..."
+	text = flat(text)
+	room := limit
+	for i, r := range text {
+		if room -= encodedRune(r); room < 0 {
+			return text[:i] + "..."
+		}
 	}
 	return text
 }
 
-// loggedReport is what a line says of a report: all, unless that would be too long. Then the rules are left out;
-// the error and the reasons name those that failed.
+// logsWhole tells whether a log is to leave nothing out.
+func logsWhole(ctx context.Context, log *slog.Logger) bool { return log.Enabled(ctx, slog.LevelDebug) }
+
+// shortReport is a report that would be too long. The error names the patch that failed, and its rule.
+type shortReport struct {
+	*patch.Report
+	OmittedRules   int `json:"omittedRules"`
+	OmittedPatches int `json:"omittedPatches,omitempty"`
+}
+
+// loggedReport is what a line says of a report: all, unless that would be too long. Then the rules are left out, and
+// the last patches where that is not enough.
 func loggedReport(report *patch.Report, whole bool) any {
 	if whole {
 		return report
 	}
-	if all := shortened(report, maxLoggedReason); size(all) <= maxLoggedReport {
+	all := shortened(report, maxLoggedReason)
+	if size(all.Patches...) <= maxLoggedReport {
 		return all
 	}
-	short := struct {
-		*patch.Report
-		OmittedRules int `json:"omittedRules"`
-	}{Report: shortened(report, maxShortReason)}
+	short := shortReport{Report: shortened(report, maxShortReason)}
+	fit, room := 0, maxShortReport
 	for i := range short.Patches {
-		short.OmittedRules += len(short.Patches[i].Rules)
-		short.Patches[i].Rules = nil
+		p := &short.Patches[i]
+		short.OmittedRules += len(p.Rules)
+		p.Rules = nil
+		if room -= size(*p); room >= 0 {
+			fit++
+		}
 	}
+	short.OmittedPatches = len(short.Patches) - fit
+	short.Patches = short.Patches[:fit]
 	return short
 }
 
@@ -106,25 +127,52 @@ func shortened(report *patch.Report, reason int) *patch.Report {
 		p.Reason = loggedText(p.Reason, reason, false)
 		p.Rules = slices.Clone(p.Rules)
 		for j := range p.Rules {
-			p.Rules[j].Reason = loggedText(p.Rules[j].Reason, reason, false)
+			r := &p.Rules[j]
+			r.Reason = loggedText(r.Reason, reason, false)
+			r.Overrides = slices.Clone(r.Overrides)
+			for k := range r.Overrides {
+				r.Overrides[k].Place = loggedText(r.Overrides[k].Place, reason, false)
+			}
 		}
 	}
 	return short
 }
 
-// size is about how many bytes of JSON a report has: a little more than it takes where no name needs escapes. To
-// encode it twice takes longer.
-func size(report *patch.Report) int {
+// size is about how many bytes of JSON reports of patches have: a little more than they take. To encode them twice
+// takes longer.
+func size(patches ...patch.PatchReport) int {
 	const perPatch, perRule, perOverride = 60, 120, 50 // names of fields, outcomes and numbers
 	n := 0
-	for _, p := range report.Patches {
-		n += perPatch + len(p.Patch) + len(p.Reason)
-		for _, r := range p.Rules {
-			n += perRule + len(r.Field) + len(r.Name) + len(r.Reason)
+	for i := range patches {
+		p := &patches[i]
+		n += perPatch + encoded(p.Patch) + encoded(p.Reason)
+		for j := range p.Rules {
+			r := &p.Rules[j]
+			n += perRule + encoded(r.Field) + encoded(r.Name) + encoded(r.Reason)
 			for _, o := range r.Overrides {
-				n += perOverride + len(o.Patch) + len(o.Place)
+				n += perOverride + encoded(o.Patch) + encoded(o.Place)
 			}
 		}
 	}
 	return n
+}
+
+// encoded is how many bytes a text takes in JSON at most.
+func encoded(text string) int {
+	n := 0
+	for _, r := range text {
+		n += encodedRune(r)
+	}
+	return n
+}
+
+// encodedRune is encoded for one character, as encoding/json and log/slog write it.
+func encodedRune(r rune) int {
+	switch {
+	case r == '"', r == '\\':
+		return len(`\"`)
+	case r < ' ', r == '\u2028', r == '\u2029', r == utf8.RuneError:
+		return len(`\u0000`)
+	}
+	return utf8.RuneLen(r)
 }

@@ -124,6 +124,10 @@ func TestLoggedText(t *testing.T) {
 		"Backtick": {"as Go's regexp quotes", "missing ): `a(`", 100, `missing ): "..."`},
 		"CutOff":   {"the engine cuts long errors", `parsing "abc\`, 100, `parsing "..."`},
 		"Long":     {"a line is not split", "ääää", 3, "ä..."},
+		"Escaped":  {"what counts is the JSON", `\\\\`, 5, `\\...`},
+		"Control":  {"they take six bytes, and say nothing", "a\n\x01b\u2028c\x7f", 5, "a b c"},
+		"Bidi":     {"they show the line in another order", "a\u202eb", 100, "a b"},
+		"Invalid":  {"no UTF-8", "a\xff\"\xff\"", 100, `a?"..."`},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +189,7 @@ func TestSizeOfReport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := size(report); got < len(data) || got > len(data)*3/2 {
+		if got := size(report.Patches...); got < len(data) || got > len(data)*3/2 {
 			t.Errorf("%s: size = %d of %d bytes, want a little more", name, got, len(data))
 		}
 	}

@@ -101,7 +101,7 @@ func Listen(cfg Config, log *slog.Logger) (*Server, error) {
 	case err != nil && cfg.mayLack(err):
 		engine = unpatched{}
 	case err != nil:
-		log.Error("the bundle cannot be used, every hook call will fail", "error", err.Error())
+		log.Error("the bundle cannot be used, every hook call will fail", "error", loggedText(err.Error(), maxLoggedError, logsWhole(context.Background(), log)))
 		engine = unusable{reason: err}
 	}
 	if cfg.AllowExec {
