@@ -4,14 +4,11 @@
 package contract
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -99,25 +96,59 @@ func bigDomain(t *testing.T) (*api.DomainSpec, *v1.VirtualMachineInstance) {
 	return spec, vmi
 }
 
+// manyExpressions is near the limits of a bundle and of its expressions, of which no two are alike, and of rules.
+func manyExpressions(t *testing.T) []byte {
+	t.Helper()
+	var patches []patchRules
+	for p := range 63 {
+		patch := newPatch(fmt.Sprintf("many-%02d", p))
+		for r := range 63 {
+			patch.Domain = append(patch.Domain, domainRule{Op: "set", Path: "/domain/title", Expression: fmt.Sprintf("'%04d' + vmi.metadata.name", 63*p+r)})
+		}
+		patches = append(patches, patch)
+	}
+	return encodeBundle(t, patches...)
+}
+
+func checkTitle(t *testing.T, out string) {
+	t.Helper()
+	if !strings.Contains(out, "<title>3968devices</title>") {
+		t.Errorf("the last rule's title is not there: %.2000s", out)
+	}
+}
+
 // TestMemoryLimit: calls at the limits, one after another and at once, need less than KubeVirt gives.
 func TestMemoryLimit(t *testing.T) {
+	for name, tc := range map[string]struct {
+		bundle []byte
+		check  func(t *testing.T, out string)
+	}{
+		"BigPatches":      {bigBundle(t), checkBigEntries},
+		"ManyExpressions": {manyExpressions(t), checkTitle},
+	} {
+		t.Run(name, func(t *testing.T) { checkMemory(t, tc.bundle, tc.check) })
+	}
+}
+
+func checkMemory(t *testing.T, content []byte, check func(t *testing.T, out string)) {
+	t.Helper()
 	s := sidecar{sockets: t.TempDir(), container: "hook-sidecar-0"}
-	group := newCgroup(t, "memory", map[string]string{"memory.limit_in_bytes": strconv.Itoa(memoryLimit)})
+	group := newCgroup(t, "memory", ofMemory(memoryLimit))
 	if group != "" {
 		s.flags = []string{"--cgroup", group}
 	}
-	manager, process := runShim(t, s, bigBundle(t), "v1alpha3", "OnDefineDomain")
+	manager, process := runShim(t, s, content, "v1alpha3", "OnDefineDomain")
 	spec, vmi := bigDomain(t)
 	const callers = 4
+	checkAtOnce(t, manager, spec, vmi, callers, check) // the first calls
 	for range callers {
 		out, err := manager.OnDefineDomain(spec, vmi)
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkBigEntries(t, out)
+		check(t, out)
 	}
-	checkAtOnce(t, manager, spec, vmi, callers)
-	peak := residentPeak(t, socketOf(t, s))
+	peak := memoryOf(t, socketOf(t, s), "VmHWM")
 	t.Logf("at most %.1f MB were resident", float64(peak)/1e6)
 	if group == "" && peak > memoryLimit {
 		t.Errorf("over the limit of %d MB", memoryLimit/1_000_000)
@@ -125,7 +156,7 @@ func TestMemoryLimit(t *testing.T) {
 	shutDown(t, manager, process)
 }
 
-func checkAtOnce(t *testing.T, manager hooks.Manager, spec *api.DomainSpec, vmi *v1.VirtualMachineInstance, callers int) {
+func checkAtOnce(t *testing.T, manager hooks.Manager, spec *api.DomainSpec, vmi *v1.VirtualMachineInstance, callers int, check func(t *testing.T, out string)) {
 	t.Helper()
 	type answer struct {
 		out string
@@ -143,23 +174,57 @@ func checkAtOnce(t *testing.T, manager hooks.Manager, spec *api.DomainSpec, vmi 
 		if got.err != nil {
 			t.Fatal(got.err)
 		}
-		checkBigEntries(t, got.out)
+		check(t, got.out)
 	}
 }
 
-// residentPeak is the most memory that the shim had so far, in bytes.
-func residentPeak(t *testing.T, socket string) int {
+// memoryOf is a field of the shim's memory, in bytes (/proc/PID/status in proc(5)).
+func memoryOf(t *testing.T, socket, field string) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", server(t, socket).Pid))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var kib int
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	_, rest, _ := strings.Cut(string(status), field+":")
 	if _, err := fmt.Sscan(rest, &kib); err != nil {
-		t.Fatalf("no VmHWM in:\n%s", status)
+		t.Fatalf("no %s in:\n%s", field, status)
 	}
 	return kib << 10
+}
+
+// TestMemoryGivenBack: what a large call took does not stay as long as the VM runs.
+func TestMemoryGivenBack(t *testing.T) {
+	t.Parallel()
+	s := sidecar{sockets: t.TempDir(), container: "hook-sidecar-0"}
+	title := newPatch("title", domainRule{Op: "set", Path: "/domain/title", Expression: "vmi.metadata.name"})
+	manager, process := runShim(t, s, encodeBundle(t, title), "v1alpha3", "OnDefineDomain")
+	define(t, manager, "devices") // touches the memory that every call takes
+	const few = 3 << 20
+	before, all := memoryOf(t, socketOf(t, s), "RssAnon"), memoryOf(t, socketOf(t, s), "VmRSS")
+	spec, vmi := bigDomain(t)
+	for range 2 { // after the second the timer must have been started again
+		if _, err := manager.OnDefineDomain(spec, vmi); err != nil {
+			t.Fatal(err)
+		}
+		if took := memoryOf(t, socketOf(t, s), "VmHWM") - all; took < 3*few {
+			t.Fatalf("a large call took %d bytes, so this tests nothing", took)
+		}
+		awaitMemory(t, socketOf(t, s), before+few)
+	}
+	shutDown(t, manager, process)
+}
+
+// awaitMemory polls: nothing but the kernel's count tells.
+func awaitMemory(t *testing.T, socket string, most int) {
+	t.Helper()
+	now := 0
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if now = memoryOf(t, socket, "RssAnon"); now <= most {
+			return
+		}
+	}
+	t.Fatalf("%d bytes are still resident, want at most %d", now, most)
 }
 
 // TestSlowCPU: virt-launcher gives Info a second, and gives up on the VM if it takes longer. So the socket must not appear
@@ -172,7 +237,7 @@ func TestSlowCPU(t *testing.T) {
 			checkSlow(t, sidecar{sockets: t.TempDir(), env: []string{"GOMAXPROCS=1"}, nice: 10}, content)
 		})
 		t.Run("Quota/"+name, func(t *testing.T) {
-			group := newCgroup(t, "cpu", map[string]string{"cpu.cfs_period_us": cpuPeriodMicros, "cpu.cfs_quota_us": cpuQuotaMicros})
+			group := newCgroup(t, "cpu", ofCPU(cpuQuotaMicros, cpuPeriodMicros))
 			if group == "" {
 				t.Skip("without a cgroup there is no quota")
 			}
@@ -242,54 +307,4 @@ func occupy(t *testing.T, processes int) {
 			_ = hog.Wait()         // says that it was killed
 		})
 	}
-}
-
-// newCgroup makes a group below the test's own, with these settings, and removes it after the test. It is "" where that is
-// not possible, and then the reason is logged.
-func newCgroup(t *testing.T, controller string, settings map[string]string) string {
-	t.Helper()
-	dir, err := makeCgroup(controller, settings)
-	if err != nil {
-		t.Logf("no cgroup for %s: %v", controller, err)
-		return ""
-	}
-	t.Cleanup(func() {
-		if err := os.Remove(dir); err != nil {
-			t.Errorf("remove the cgroup: %v", err)
-		}
-	})
-	return dir
-}
-
-func makeCgroup(controller string, settings map[string]string) (string, error) {
-	own, err := ownCgroup(controller)
-	if err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp(own, "contract")
-	if err != nil {
-		return "", err
-	}
-	for file, value := range settings {
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(value), 0); err != nil {
-			return "", errors.Join(err, os.Remove(dir))
-		}
-	}
-	return dir, nil
-}
-
-// ownCgroup is the test's own group in the hierarchy of a controller of cgroup v1.
-func ownCgroup(controller string) (string, error) {
-	groups, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(groups)) {
-		// hierarchy:controllers:path
-		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(fields) == 3 && slices.Contains(strings.Split(fields[1], ","), controller) {
-			return filepath.Join("/sys/fs/cgroup", fields[1], fields[2]), nil
-		}
-	}
-	return "", errors.New("the controller has no cgroup v1 hierarchy here")
 }
