@@ -52,12 +52,11 @@ type Core struct {
 	cloudInit bool // PreCloudInitIso is subscribed
 	log       *slog.Logger
 
-	turn    chan struct{} // a mutex whose waiters heed their context
-	seed    maphash.Seed  // of fingerprints
-	attempt attempt       // guarded by turn, as is the next
-	// cloudInitFailed says that PreCloudInitIso came, and the last one failed.
-	cloudInitFailed bool
-	tidy            *time.Timer // gives memory back when no call came for a while
+	turn          chan struct{} // a mutex whose waiters heed their context
+	seed          maphash.Seed  // of fingerprints
+	attempt       attempt       // guarded by turn, as is the next
+	cloudInitCame bool          // PreCloudInitIso was called
+	tidy          *time.Timer   // gives memory back when no call came for a while
 
 	ended chan struct{}
 	end   func()
@@ -185,7 +184,7 @@ func (c *Core) define(ctx context.Context, k *call) error {
 	got := fingerprint{domain: maphash.Bytes(c.seed, k.in), vmi: maphash.Bytes(c.seed, k.vmi)}
 	first := c.attempt.begin(k.in, got)
 	k.repeat = first != nil
-	if !k.repeat { // which brings the VMI of the first call
+	if !k.repeat { // which brings the VMI of the first call: it passed, and asking takes as long as a repeat
 		if err := checkVMI(k.vmi); err != nil {
 			return err
 		}
@@ -217,7 +216,7 @@ func (c *Core) missedCloudInit(ctx context.Context, k *call) error {
 	switch {
 	case err != nil || id == "":
 		return err
-	case c.cloudInitFailed:
+	case c.cloudInitCame: // and failed, else the attempt would know of it
 		return fmt.Errorf("%s: %w", id, errCloudInitFailed)
 	case c.cloudInit:
 		return fmt.Errorf("%s: %w", id, errTaken)
@@ -229,7 +228,7 @@ func (c *Core) missedCloudInit(ctx context.Context, k *call) error {
 // before the first OnDefineDomain of every attempt. A failure leaves an attempt that must not go on.
 func (c *Core) initCloud(ctx context.Context, k *call) error {
 	c.attempt = attempt{}
-	c.cloudInitFailed = true // until it succeeded
+	c.cloudInitCame = true
 	if err := checkVMI(k.vmi); err != nil {
 		return err
 	}
@@ -242,7 +241,6 @@ func (c *Core) initCloud(ctx context.Context, k *call) error {
 		return err
 	}
 	c.attempt.cloudInit = true
-	c.cloudInitFailed = false
 	k.out = out
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -165,16 +166,13 @@ func TestEndWaitsForCalls(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			engine := newGate()
 			server := startFake(t, engine, Config{})
+			server.server.patience = time.Minute // a slow machine must not cut the calls off
 			one := beside(define(t, server, "<a/>"))
 			<-engine.entered
 			two := beside(define(t, server, "<b/>"))
-			told := time.Now()
 			tc.end(t, server)
 			awaitClosed(t, server.server.Path())
 			engine.open <- struct{}{}
-			if time.Since(told) > patience/2 {
-				t.Skip("this machine is too slow to tell: calls are cut off after " + patience.String())
-			}
 			if got := <-one; got.err != nil || got.out != "<a/>" {
 				t.Errorf("the call in the engine: %v, want an answer, for %s", got, tc.reason)
 			}
@@ -196,6 +194,55 @@ func TestEndWaitsForCalls(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEndDespiteStuckCall: an engine that does not heed its context does not keep the container.
+func TestEndDespiteStuckCall(t *testing.T) {
+	if patience+lastPatience > 900*time.Millisecond {
+		t.Errorf("calls may take %v to end, want less than the second that Serve promises", patience+lastPatience)
+	}
+	engine := newGate()
+	server := startFake(t, engine, Config{})
+	stuck := beside(define(t, server, "<a/>"))
+	<-engine.entered
+	told := time.Now()
+	server.cancel()
+	awaitEnd(t, server)
+	if took := time.Since(told); took > 10*time.Second { // of a second, on a busy machine
+		t.Errorf("the server took %v to end", took)
+	}
+	engine.open <- struct{}{}
+	if got := <-stuck; got.err == nil {
+		t.Errorf("the call that was cut off: %v", got)
+	}
+}
+
+// TestLoggedTimes: of two calls the second waits for the first.
+func TestLoggedTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := &fakeEngine{domain: func(_ context.Context, doc, _ []byte, _ *patch.Report) ([]byte, *patch.Report, error) {
+			time.Sleep(30 * time.Millisecond)
+			return doc, &patch.Report{}, nil
+		}}
+		log, lines := logAt(slog.LevelInfo)
+		core := NewCore(engine, false, log)
+		call := func() ([]byte, error) { return core.OnDefineDomain(t.Context(), []byte("<a/>"), anyVMI, Boot) }
+		first := beside(call)
+		time.Sleep(10 * time.Millisecond)
+		if _, err := call(); err != nil {
+			t.Error(err)
+		}
+		<-first
+		one, two, _ := strings.Cut(lines.String(), "\n")
+		for _, want := range []struct {
+			line               string
+			waitMs, durationMs float64
+		}{{one, 0, 30}, {two, 20, 30}} {
+			if wait, took := field(t, want.line, "waitMs"), field(t, want.line, "durationMs"); wait != want.waitMs || took != want.durationMs {
+				t.Errorf("waited %v and took %v ms, want %v and %v", wait, took, want.waitMs, want.durationMs)
+			}
+		}
+	})
 }
 
 // awaitClosed waits until nobody listens on the socket.

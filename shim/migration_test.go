@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/shim/proto/v1alpha3"
 )
@@ -45,6 +47,9 @@ func TestIsMigrationTarget(t *testing.T) {
 		"ReceiverDone": {"its later life is that of any VMI",
 			`{"metadata":{"annotations":{"kubevirt.io/create-migration-target":"true"}},"status":{"phase":"Scheduled","nodeName":"b",` +
 				`"migrationState":{"targetNode":"b","targetPod":"p","completed":true,"sourceState":{"node":"a"},"targetState":{"pod":"p"}}}}`, false},
+		"ReceiverOther": {"the states of an earlier target's pod",
+			`{"metadata":{"annotations":{"kubevirt.io/create-migration-target":"true"}},"status":{"phase":"Scheduled","nodeName":"b",` +
+				`"migrationState":{"targetNode":"b","targetPod":"p","sourceState":{"node":"a"},"targetState":{"pod":"q"}}}}`, false},
 		"ReceiverUnsynced": {"KubeVirt does not prepare it before it knows the source",
 			`{"metadata":{"annotations":{"kubevirt.io/create-migration-target":"true"}},"status":{"phase":"Scheduled","nodeName":"b",` +
 				`"migrationState":{"targetNode":"b","targetPod":"p","targetState":{"pod":"p"}}}}`, false},
@@ -89,6 +94,24 @@ func TestMigrationTargetGoesOn(t *testing.T) {
 	for _, want := range []string{"injected in domain", "injected in cloud-init", `"level":"WARN"`} {
 		if !strings.Contains(server.log.String(), want) {
 			t.Errorf("the log lacks %s:\n%s", want, server.log)
+		}
+	}
+}
+
+// TestMigrationTargetVersions: all versions of the protocol leave it to the VMI.
+func TestMigrationTargetVersions(t *testing.T) {
+	engine := &fakeEngine{
+		domain: func(context.Context, []byte, []byte, *patch.Report) ([]byte, *patch.Report, error) {
+			return nil, nil, errors.New("injected")
+		},
+		cloudInit: func(context.Context, []byte, []byte) ([]byte, *patch.Report, error) {
+			return nil, nil, errors.New("injected")
+		},
+	}
+	for _, version := range []string{"v1alpha1", "v1alpha2", "v1alpha3"} {
+		server := startFake(t, engine, Config{Version: version, Hooks: hooksWith(version != "v1alpha1")})
+		if diff := cmp.Diff(served(version), reached(t, server, []byte(targetVMI))); diff != "" {
+			t.Errorf("%s: calls that return their input (-want +got):\n%s", version, diff)
 		}
 	}
 }

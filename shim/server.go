@@ -80,6 +80,7 @@ type Server struct {
 	grpc     *grpc.Server
 	listener net.Listener
 	path     string
+	patience time.Duration // see there
 	log      *slog.Logger
 }
 
@@ -131,6 +132,8 @@ func listenWith(engine Engine, cfg Config, log *slog.Logger) (*Server, error) {
 		core: NewCore(engine, slices.Contains(cfg.Hooks, PreCloudInitIso), log),
 		grpc: grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage), grpc.NumStreamWorkers(1)),
 		log:  log,
+
+		patience: patience,
 	}
 	info.RegisterInfoServer(s.grpc, infoServer{answer: v.announcement(cfg.Hooks), log: log})
 	v.register(s.grpc, s.core)
@@ -172,7 +175,7 @@ func (s *Server) stop() {
 	select {
 	case <-ended:
 		return
-	case <-time.After(patience):
+	case <-time.After(s.patience):
 	}
 	go s.grpc.Stop()
 	select {

@@ -57,7 +57,7 @@ func TestVersions(t *testing.T) {
 			if result.GetName() != "domainpatch" {
 				t.Errorf("name = %q, want domainpatch", result.GetName())
 			}
-			if diff := cmp.Diff(served(tc.version), reached(t, server)); diff != "" {
+			if diff := cmp.Diff(served(tc.version), reached(t, server, anyVMI)); diff != "" {
 				t.Errorf("served calls (-want +got):\n%s", diff)
 			}
 		})
@@ -76,7 +76,7 @@ func served(version string) []string {
 }
 
 // reached makes every call of every version and lists those that return their input.
-func reached(t *testing.T, server *running) []string {
+func reached(t *testing.T, server *running, vmi []byte) []string {
 	t.Helper()
 	in, ctx := []byte("input"), soon(t)
 	one, two, three := v1alpha1.NewCallbacksClient(server), v1alpha2.NewCallbacksClient(server), v1alpha3.NewCallbacksClient(server)
@@ -85,23 +85,23 @@ func reached(t *testing.T, server *running) []string {
 		call func() ([]byte, error)
 	}{
 		{"v1alpha1 OnDefineDomain", func() ([]byte, error) {
-			r, err := one.OnDefineDomain(ctx, &v1alpha1.OnDefineDomainParams{DomainXml: in, Vmi: anyVMI})
+			r, err := one.OnDefineDomain(ctx, &v1alpha1.OnDefineDomainParams{DomainXml: in, Vmi: vmi})
 			return r.GetDomainXml(), err
 		}},
 		{"v1alpha2 OnDefineDomain", func() ([]byte, error) {
-			r, err := two.OnDefineDomain(ctx, &v1alpha2.OnDefineDomainParams{DomainXml: in, Vmi: anyVMI})
+			r, err := two.OnDefineDomain(ctx, &v1alpha2.OnDefineDomainParams{DomainXml: in, Vmi: vmi})
 			return r.GetDomainXml(), err
 		}},
 		{"v1alpha2 PreCloudInitIso", func() ([]byte, error) {
-			r, err := two.PreCloudInitIso(ctx, &v1alpha2.PreCloudInitIsoParams{CloudInitData: in, CloudInitNoCloudSource: []byte("old"), Vmi: anyVMI})
+			r, err := two.PreCloudInitIso(ctx, &v1alpha2.PreCloudInitIsoParams{CloudInitData: in, CloudInitNoCloudSource: []byte("old"), Vmi: vmi})
 			return append(r.GetCloudInitData(), r.GetCloudInitNoCloudSource()...), err
 		}},
 		{"v1alpha3 OnDefineDomain", func() ([]byte, error) {
-			r, err := three.OnDefineDomain(ctx, &v1alpha3.OnDefineDomainParams{DomainXml: in, Vmi: anyVMI})
+			r, err := three.OnDefineDomain(ctx, &v1alpha3.OnDefineDomainParams{DomainXml: in, Vmi: vmi})
 			return r.GetDomainXml(), err
 		}},
 		{"v1alpha3 PreCloudInitIso", func() ([]byte, error) {
-			r, err := three.PreCloudInitIso(ctx, &v1alpha3.PreCloudInitIsoParams{CloudInitData: in, CloudInitNoCloudSource: []byte("old"), Vmi: anyVMI})
+			r, err := three.PreCloudInitIso(ctx, &v1alpha3.PreCloudInitIsoParams{CloudInitData: in, CloudInitNoCloudSource: []byte("old"), Vmi: vmi})
 			return append(r.GetCloudInitData(), r.GetCloudInitNoCloudSource()...), err
 		}},
 	}
@@ -243,11 +243,30 @@ func TestUnheardAnswerIsNone(t *testing.T) {
 	}
 }
 
+// TestUnheardCloudInitIsNone: KubeVirt did not read the data, so the VM must not start from the volume.
+func TestUnheardCloudInitIsNone(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	engine := &fakeEngine{hasCloudInit: true, cloudInit: func(_ context.Context, data, _ []byte) ([]byte, *patch.Report, error) {
+		cancel() // the caller gives up while the engine finishes
+		return data, &patch.Report{}, nil
+	}}
+	core := NewCore(engine, true, discard())
+	if _, err := core.PreCloudInitIso(ctx, []byte(plainData), anyVMI, Boot); !errors.Is(err, context.Canceled) {
+		t.Errorf("PreCloudInitIso: %v, want canceled", err)
+	}
+	if _, err := core.OnDefineDomain(t.Context(), []byte(plainDomain), anyVMI, Boot); !errors.Is(err, errCloudInitFailed) {
+		t.Errorf("OnDefineDomain: %v, want %v", err, errCloudInitFailed)
+	}
+}
+
 func TestPanic(t *testing.T) {
 	calls := 0
 	engine := &fakeEngine{domain: func(_ context.Context, doc, _ []byte, first *patch.Report) ([]byte, *patch.Report, error) {
-		if calls++; calls == 2 {
+		switch calls++; calls {
+		case 2:
 			panic("SECRET " + string(doc))
+		case 4:
+			return doc[100:], nil, nil
 		}
 		if first != nil {
 			return nil, nil, errors.New("a repeat after a panic")
@@ -269,6 +288,11 @@ func TestPanic(t *testing.T) {
 	}
 	if _, err := client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte("C"), Vmi: anyVMI}); err != nil {
 		t.Errorf("the call after a panic: %v", err)
+	}
+	_, err = client.OnDefineDomain(soon(t), &v1alpha3.OnDefineDomainParams{DomainXml: []byte("C"), Vmi: anyVMI})
+	checkLine(t, err, codes.Internal, "internal error")
+	if cause := `"cause":"runtime error: slice bounds out of range`; !strings.Contains(server.log.String(), cause) {
+		t.Errorf("the log lacks %s:\n%s", cause, server.log)
 	}
 }
 
