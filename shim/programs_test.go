@@ -142,6 +142,9 @@ func TestAllowExec(t *testing.T) {
 			if got := server.log.String(); !strings.Contains(got, tc.warning) || tc.warning == "" && strings.Contains(got, "WARN") {
 				t.Errorf("the log should warn of %q:\n%s", tc.warning, got)
 			}
+			if got := server.log.String(); strings.Contains(got, `""`) || strings.Contains(got, "null") {
+				t.Errorf("the log has empty fields:\n%s", got)
+			}
 			if got := done(t, server); got != tc.does && (tc.does == "" || !strings.HasPrefix(got, "rpc error") || !strings.Contains(got, tc.does)) {
 				t.Errorf("it %q, want %q: %s", got, tc.does, tc.reason)
 			}

@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -78,8 +76,7 @@ func (c Config) Validate() error {
 type Server struct {
 	core     *Core
 	grpc     *grpc.Server
-	listener net.Listener
-	path     string
+	socket   *socket
 	patience time.Duration // see there
 	log      *slog.Logger
 }
@@ -96,7 +93,9 @@ func Listen(cfg Config, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	bundle, err := load(cfg.Bundle, cfg.SHA256)
-	log = log.With("bundle", bundle.sum)
+	if bundle.sum != "" {
+		log = log.With("bundle", bundle.sum)
+	}
 	var engine Engine = bundle
 	switch {
 	case err != nil && cfg.mayLack(err):
@@ -137,28 +136,32 @@ func listenWith(engine Engine, cfg Config, log *slog.Logger) (*Server, error) {
 	}
 	info.RegisterInfoServer(s.grpc, infoServer{answer: v.announcement(cfg.Hooks), log: log})
 	v.register(s.grpc, s.core)
-	if s.listener, s.path, err = listen(cfg.SocketDir, socketName(cfg.Container)); err != nil {
+	if s.socket, err = listen(cfg.SocketDir, socketName(cfg.Container)); err != nil {
 		return nil, err
 	}
-	log.Info("listening", "socket", s.path, "version", cfg.Version, "hooks", cfg.Hooks)
+	attrs := []any{"socket", s.socket.path, "version", cfg.Version}
+	if len(cfg.Hooks) > 0 {
+		attrs = append(attrs, "hooks", cfg.Hooks)
+	}
+	log.Info("listening", attrs...)
 	return s, nil
 }
 
 // Path is the path of the socket.
-func (s *Server) Path() string { return s.path }
+func (s *Server) Path() string { return s.socket.path }
 
 // Serve answers until Shutdown is called or ctx is done, and returns nil then, at most a second later.
 func (s *Server) Serve(ctx context.Context) error {
-	defer os.Remove(s.path) // the directory goes with the pod
+	defer s.socket.remove()
 	failed := make(chan error, 1)
-	go func() { failed <- s.grpc.Serve(s.listener) }()
+	go func() { failed <- s.grpc.Serve(s.socket) }()
 	select {
 	case <-s.core.Ended():
 		s.log.Info("ending", "reason", "Shutdown was called")
 	case <-ctx.Done():
 		s.log.Info("ending", "reason", context.Cause(ctx).Error())
 	case err := <-failed:
-		return fmt.Errorf("cannot serve on %s: %w", s.path, errors.Join(err, s.listener.Close()))
+		return fmt.Errorf("cannot serve on %s: %w", s.socket.path, errors.Join(err, s.socket.Close()))
 	}
 	s.stop()
 	return nil

@@ -46,6 +46,22 @@ func TestListen(t *testing.T) {
 			}
 			return dir
 		}, ""},
+		"Living": {"a second shim of the same name", func(t *testing.T, dir string) string {
+			other, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "s.sock"), Net: "unix"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = other.Close() })
+			return dir
+		}, "CONTAINER_NAME"},
+		"Datagram": {"somebody else's", func(t *testing.T, dir string) string {
+			other, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "s.sock"), Net: "unixgram"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = other.Close() })
+			return dir
+		}, "cannot tell whether"},
 		"File": {"a file of somebody else is not ours to remove", func(t *testing.T, dir string) string {
 			if err := os.WriteFile(filepath.Join(dir, "s.sock"), nil, 0o600); err != nil {
 				t.Fatal(err)
@@ -64,7 +80,7 @@ func TestListen(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			dir := tc.prepare(t, shortDir(t))
-			listener, path, err := listen(dir, "s.sock")
+			made, err := listen(dir, "s.sock")
 			if tc.want != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.want) {
 					t.Errorf("listen: %v, want an error with %q: %s", err, tc.want, tc.reason)
@@ -74,9 +90,43 @@ func TestListen(t *testing.T) {
 			if err != nil {
 				t.Fatalf("listen: %v: %s", err, tc.reason)
 			}
-			defer listener.Close() // nothing was written
-			checkSocket(t, dir, path)
+			defer made.Close() // nothing was written
+			checkSocket(t, dir, made.path)
 		})
+	}
+}
+
+// TestSocketIsRemoved takes away what this process made and nothing else.
+func TestSocketIsRemoved(t *testing.T) {
+	dir := shortDir(t)
+	first, err := listen(dir, "s.sock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(first.path, filepath.Join(dir, "moved")); err != nil {
+		t.Fatal(err)
+	}
+	second, err := listen(dir, "s.sock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.remove()
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "moved")); err != nil {
+		t.Fatal(err)
+	}
+	checkSocket(t, dir, second.path)
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(second.path); err != nil {
+		t.Errorf("closed, but not yet removed: %v", err)
+	}
+	second.remove()
+	if _, err := os.Lstat(second.path); !os.IsNotExist(err) {
+		t.Errorf("the socket is still there (%v)", err)
 	}
 }
 
