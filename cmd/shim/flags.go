@@ -35,7 +35,10 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.BoolVar(&opts.AllowExec, "allow-exec", false, "run the programs onDefineDomain and preCloudInitIso of PATH behind the patches, "+
 		"as KubeVirt's sidecar-shim does, and announce, without --hooks, what the bundle or a program serves")
 	flags.StringVar(&opts.SocketDir, "socket-dir", "/var/run/kubevirt-hooks", "`directory` in which virt-launcher looks for the socket")
-	flags.TextVar(&opts.level, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
+	flags.Func("log-level", "least `level` to log: debug, info, warn or error (default info)", func(name string) (err error) {
+		opts.level, err = level(name)
+		return err
+	})
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		flags.SetOutput(out)
@@ -45,9 +48,26 @@ func parse(args []string, out io.Writer) (options, error) {
 		return opts, err
 	case flags.NArg() > 0:
 		return opts, fmt.Errorf("unexpected argument %q: the shim takes flags only", flags.Arg(0))
+	case opts.SocketDir == "":
+		return opts, errors.New("--socket-dir is empty: name the directory in which virt-launcher looks, or leave the flag out")
 	case opts.Version == "":
-		return opts, fmt.Errorf("--version is missing: use v1alpha1, v1alpha2 or v1alpha3")
+		return opts, errors.New("--version is missing: use v1alpha1, v1alpha2 or v1alpha3")
 	}
 	flags.Visit(func(f *flag.Flag) { opts.RequireBundle = opts.RequireBundle || f.Name == "bundle" })
 	return opts, opts.Validate()
+}
+
+// level takes the four names alone: slog would take INFO+2, too, which no other tool does.
+func level(name string) (slog.Level, error) {
+	switch name {
+	case "debug":
+		return slog.LevelDebug, nil
+	case "info":
+		return slog.LevelInfo, nil
+	case "warn":
+		return slog.LevelWarn, nil
+	case "error":
+		return slog.LevelError, nil
+	}
+	return 0, errors.New("use debug, info, warn or error")
 }

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -60,7 +61,9 @@ func TestParse(t *testing.T) {
 		"Positional":  {"a flag without its dashes is no wish", "--version v1alpha3 bundle", options{}, `"bundle"`},
 		"UnknownFlag": {"a typo is no wish", "--version v1alpha3 --bundel x", options{}, "bundel"},
 		"BadSum":      {"a typo must not look like tampering", "--version v1alpha3 --sha256 12", options{}, "SHA-256"},
-		"BadLevel":    {"no such level", "--version v1alpha3 --log-level loud", options{}, "loud"},
+		"BadLevel":    {"no such level", "--version v1alpha3 --log-level trace", options{}, `"trace" for flag -log-level: use debug, info, warn or error`},
+		"OddLevel":    {"slog's own", "--version v1alpha3 --log-level INFO+2", options{}, "use debug, info, warn or error"},
+		"NoDir":       {"not the working directory", "--version v1alpha3 --socket-dir=", options{}, "--socket-dir is empty"},
 		"UnknownHook": {"no such hook", "--version v1alpha3 --hooks OnDefineDomain,Shutdown", options{}, `"Shutdown"`},
 		"NoHook":      {"a VM would start unpatched", "--version v1alpha3 --hooks=", options{}, "unknown hook"},
 		"NoDomain":    {"nobody would notice that the cloud-init hook was taken", "--version v1alpha3 --hooks PreCloudInitIso", options{}, "OnDefineDomain is missing"},
@@ -98,6 +101,14 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+func TestLevels(t *testing.T) {
+	for name, want := range map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError} {
+		if got, err := level(name); got != want || err != nil {
+			t.Errorf("level(%s) = %v, %v, want %v", name, got, err, want)
+		}
+	}
+}
+
 func TestExitCodes(t *testing.T) {
 	cases := map[string]struct {
 		reason string
@@ -123,6 +134,68 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// TestSecondShim starts two of one name in one directory: the first one lives on.
+func TestSecondShim(t *testing.T) {
+	dir := shortDir(t)
+	args := []string{"--version", "v1alpha3", "--bundle", filepath.Join(dir, "none"), "--socket-dir", dir}
+	first, _ := command(t, args...)
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "domainpatch-hook-sidecar-3.sock")
+	connect(t, socket)
+	second, stderr := command(t, args...)
+	_ = second.Run() // its exit code tells
+	if code := second.ProcessState.ExitCode(); code != 1 || !strings.Contains(stderr.String(), "another process does") {
+		t.Errorf("the second shim: exit code %d, want 1 and a reason:\n%s", code, stderr)
+	}
+	connect(t, socket)
+
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Wait() // it was killed
+	if _, err := os.Lstat(socket); err != nil {
+		t.Fatalf("a killed shim cannot remove its socket: %v", err)
+	}
+	third, stderr := command(t, args...)
+	if err := third.Start(); err != nil {
+		t.Fatal(err)
+	}
+	connect(t, socket)
+	send(t, third.Process, syscall.SIGTERM)
+	if err := third.Wait(); err != nil {
+		t.Errorf("the shim in the killed one's place: %v\n%s", err, stderr)
+	}
+}
+
+// TestProgramSignals: a program's pipeline must die of SIGPIPE, as everywhere.
+func TestProgramSignals(t *testing.T) {
+	dir := shortDir(t)
+	const script = "#!/bin/sh\ngrep SigIgn /proc/self/status\n"
+	if err := os.WriteFile(filepath.Join(dir, "onDefineDomain"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd, stderr := command(t, "--version", "v1alpha3", "--allow-exec", "--socket-dir", dir)
+	cmd.Env = append(cmd.Env, "PATH="+dir+":"+os.Getenv("PATH"))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(t, filepath.Join(dir, "domainpatch-hook-sidecar-3.sock"))
+	result, err := v1alpha3.NewCallbacksClient(conn).OnDefineDomain(t.Context(), &v1alpha3.OnDefineDomainParams{DomainXml: []byte("<domain/>"), Vmi: []byte("{}")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ignored uint64
+	if _, err := fmt.Sscanf(string(result.GetDomainXml()), "SigIgn:\t%x", &ignored); err != nil || ignored>>(syscall.SIGPIPE-1)&1 != 0 {
+		t.Errorf("the program ignores SIGPIPE: %q (%v)", result.GetDomainXml(), err)
+	}
+	send(t, cmd.Process, syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, stderr)
+	}
+}
+
 func TestEnds(t *testing.T) {
 	cases := map[string]struct {
 		reason string
@@ -139,11 +212,7 @@ func TestEnds(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			dir, err := os.MkdirTemp("", "shim")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = os.RemoveAll(dir) })
+			dir := shortDir(t)
 			cmd, stderr := command(t, "--version", "v1alpha3", "--bundle", filepath.Join(dir, "none"), "--socket-dir", dir)
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
@@ -166,6 +235,17 @@ func send(t *testing.T, process *os.Process, signal os.Signal) {
 	if err := process.Signal(signal); err != nil {
 		t.Error(err)
 	}
+}
+
+// shortDir is a t.TempDir whose name leaves room for a socket.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "shim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // command is the program in a process of its own, as the container hook-sidecar-3.
