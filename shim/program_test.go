@@ -67,6 +67,7 @@ func TestProgram(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("SHIM_TEST_VALUE", "inherited")
+			haveStdin(t)
 			p, log := scripted(t, tc.script)
 			started := time.Now()
 			out, err := p.run(soon(t), []byte("<domain/>"), []byte(`{"a":1}`))
@@ -87,10 +88,32 @@ func TestProgram(t *testing.T) {
 	}
 }
 
+// haveStdin gives this process an input of one line: go test has none.
+func haveStdin(t *testing.T) {
+	t.Helper()
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = writer.WriteString("typed\n")
+	if err := errors.Join(err, writer.Close()); err != nil {
+		t.Fatal(err)
+	}
+	own := os.Stdin
+	os.Stdin = reader
+	t.Cleanup(func() {
+		os.Stdin = own
+		_ = reader.Close() // nothing was written to it
+	})
+}
+
 func TestProgramGetsToTheLimit(t *testing.T) {
-	p, _ := scripted(t, fmt.Sprintf("head -c %d /dev/zero | tr '\\0' x", maxOutput))
-	if out, err := p.run(soon(t), nil, []byte("{}")); err != nil || len(out) != maxOutput {
+	p, _ := scripted(t, `head -c "$4" /dev/zero | tr '\0' x`)
+	if out, err := p.run(soon(t), []byte(strconv.Itoa(maxOutput)), []byte("{}")); err != nil || len(out) != maxOutput {
 		t.Errorf("%d bytes, %v, want %d", len(out), err, maxOutput)
+	}
+	if out, err := p.run(soon(t), []byte(strconv.Itoa(maxOutput+1)), []byte("{}")); !errors.Is(err, errTooMuchOutput) {
+		t.Errorf("%d bytes, %v, want one too much to be refused", len(out), err)
 	}
 }
 
@@ -186,6 +209,8 @@ func TestProgramIsStopped(t *testing.T) {
 			}()
 			return ctx
 		}, context.Canceled, "the caller gave up"},
+		"Floods": {"its output never ends, though nobody reads it", `(trap '' PIPE; while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done) 2>/dev/null & echo $! >"$PID_FILE"`,
+			func(t *testing.T, _ string) context.Context { return soon(t) }, errTooMuchOutput, "4 MiB that KubeVirt takes"},
 		"KeepsStdout": {"its output never ends", `sleep 300 & echo $! >"$PID_FILE"; echo out`,
 			func(t *testing.T, _ string) context.Context { return soon(t) }, nil, "redirect the output of that process"},
 	}

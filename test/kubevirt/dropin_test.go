@@ -5,6 +5,7 @@ package contract
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -211,7 +212,8 @@ func TestDropInStops(t *testing.T) {
 func bootWith(t *testing.T, vmi *v1.VirtualMachineInstance, folder, program string, args ...string) booted {
 	t.Helper()
 	sockets := t.TempDir()
-	exited := startSidecar(t, sockets, "hook-sidecar-0", folder, program, args...)
+	s := sidecar{sockets: sockets, container: "hook-sidecar-0", env: []string{"PATH=" + folder + ":" + os.Getenv("PATH")}, stdin: typed(t)}
+	exited := s.start(t, program, args...).exited
 	manager := collect(t, sockets, 1)
 	result := booted{Announced: announced(t, sockets)}
 	result.boot(t, manager, vmi)
@@ -225,6 +227,21 @@ func bootWith(t *testing.T, vmi *v1.VirtualMachineInstance, folder, program stri
 		t.Errorf("after Shutdown: %v", err)
 	}
 	return result
+}
+
+// typed is an input of one line, which a sidecar has to keep from its programs.
+func typed(t *testing.T) *os.File {
+	t.Helper()
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = reader.Close() }) // nothing was written to it
+	_, err = writer.WriteString("typed\n")
+	if err := errors.Join(err, writer.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return reader
 }
 
 func (b *booted) boot(t *testing.T, manager hooks.Manager, vmi *v1.VirtualMachineInstance) {

@@ -24,6 +24,7 @@ type sidecar struct {
 	env       []string // beside the test's own
 	flags     []string // more flags of the launcher's command sidecar
 	nice      int
+	stdin     *os.File // instead of none
 	stderr    *os.File // instead of a buffer
 }
 
@@ -58,6 +59,9 @@ func (s sidecar) start(t *testing.T, program string, args ...string) *process {
 	p := &process{container: s.container, cmd: cmd, done: make(chan struct{})}
 	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Stdout, cmd.Stderr = &p.output, &p.output
+	if s.stdin != nil {
+		cmd.Stdin = s.stdin
+	}
 	if s.stderr != nil {
 		cmd.Stderr = s.stderr
 	}
