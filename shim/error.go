@@ -21,7 +21,7 @@ const ErrorPrefix = "domainpatch: "
 // (1024 bytes), together with the words that virt-handler and gRPC put before them.
 const maxReason = 640
 
-const remedy = "; after the fix restart the VM, for a started VM keeps the patches that it started with"
+const remedy = "; after the fix restart the VM, for its pod keeps the patches and programs that it started with"
 
 var (
 	errTaken = errors.New("the cloud-init rules did not run: KubeVirt calls PreCloudInitIso on the first sidecar that " +
