@@ -4,6 +4,7 @@
 # The images of make image, for those who build with a container engine:
 #   docker build --target shim -t domainpatch/shim:dev .
 #   docker build --target manager -t domainpatch/manager:dev .
+# Docker before 23.0 needs DOCKER_BUILDKIT=1 for it. Without --build-arg VERSION and REVISION the labels say unknown and nothing.
 # The Makefile alone knows how the programs are built. A test of hack/image compares the rest with what make image does.
 
 FROM --platform=$BUILDPLATFORM golang:1.26 AS source

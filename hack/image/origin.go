@@ -18,11 +18,18 @@ type origin struct {
 	time     time.Time // of the commit
 }
 
+// dirty marks a version that its commit is not all of. Git does not count files that it does not know, but Go
+// compiles them.
+const dirty = "-dirty"
+
 // readOrigin asks git. Sources that are no clone have version "unknown" and the time 0. A sourceDateEpoch,
 // in seconds since 1970, takes the place of the commit's time: https://reproducible-builds.org/specs/source-date-epoch/
 func readOrigin(sourceDateEpoch string) (origin, error) {
 	from := origin{version: "unknown"}
 	if described := git("describe", "--tags", "--always", "--dirty"); described != "" {
+		if !strings.HasSuffix(described, dirty) && git("status", "--porcelain") != "" {
+			described += dirty
+		}
 		from.version, from.revision = described, git("rev-parse", "HEAD")
 	}
 	if sourceDateEpoch == "" {
