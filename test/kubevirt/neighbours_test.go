@@ -127,7 +127,7 @@ func TestTwelveShims(t *testing.T) {
 	shutDown(t, manager, processes...)
 }
 
-// shutDown calls Shutdown as virt-launcher does; every sidecar then ends with exit code 0 within a second.
+// shutDown calls Shutdown as virt-launcher does; every sidecar then ends with exit code 0 soon.
 func shutDown(t *testing.T, manager hooks.Manager, processes ...*process) {
 	t.Helper()
 	if err := manager.Shutdown(); err != nil {
