@@ -7,9 +7,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"strings"
-
-	"github.com/antchfx/xmlquery"
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
 	"github.com/domainpatch/domainpatch/patch/document"
@@ -157,33 +154,6 @@ func parseDomain(src []byte) (*document.Document, error) {
 	}
 	hidePlaceholders(doc)
 	return doc, nil
-}
-
-// hidePlaceholders keeps rules off the interfaces that KubeVirt adds to the first call
-// alone, to have libvirt reserve PCI ports for hotplug.
-func hidePlaceholders(doc *document.Document) {
-	for _, devices := range document.Elements(doc.Element()) {
-		if devices.Data != "devices" {
-			continue
-		}
-		for _, n := range document.Elements(devices) {
-			if isPlaceholder(n) {
-				doc.Hide(n)
-			}
-		}
-	}
-}
-
-// isPlaceholder tells by the name that KubeVirt gives the interface in the node, and by its alias, which
-// it gives since v1.8. Aliases of users start with "ua-", and their interfaces' names are KubeVirt's choice.
-func isPlaceholder(n *xmlquery.Node) bool {
-	i := document.Attribute(n, "", "type")
-	if n.Data != "interface" || i < 0 || n.Attr[i].Value != "ethernet" {
-		return false
-	}
-	alias, _ := childKey("alias", "name").value(n)
-	device, _ := childKey("target", "dev").value(n)
-	return strings.HasPrefix(alias, "name=placeholder-") || strings.HasPrefix(device, "dev=placeholder-")
 }
 
 // tryDomain runs the patch. A panic is a fault of this program; it fails the patch, so

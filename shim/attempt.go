@@ -3,12 +3,7 @@
 
 package shim
 
-import (
-	"bytes"
-
-	"github.com/domainpatch/domainpatch/patch"
-	"github.com/domainpatch/domainpatch/patch/lazyregexp"
-)
+import "github.com/domainpatch/domainpatch/patch"
 
 // attempt is what the shim remembers of KubeVirt's present try to start the VM. KubeVirt calls
 // OnDefineDomain one to three times per attempt and tells nobody which call it is. The zero value
@@ -37,7 +32,7 @@ type fingerprint struct{ domain, vmi uint64 }
 //     virt-handler sends for a retry has another resourceVersion as soon as anything about the VMI is new,
 //     the failure itself for one.
 //   - The domain that the attempt began with: the same input has the same result.
-//   - Placeholder interfaces, see there.
+//   - Placeholder interfaces, see patch.HasPlaceholders.
 //
 // What stays open is a retry with the same VMI and yet another domain, as by an earlier sidecar that
 // writes the time into it: a repeat to us. An <address> below <devices> would not tell it from one.
@@ -45,7 +40,7 @@ type fingerprint struct{ domain, vmi uint64 }
 // where a VM gets root ports but no placeholders, libvirt is not asked for addresses between the calls, so that
 // the second has none either (four NICs are such a VM).
 func (a *attempt) begin(doc []byte, got fingerprint) *patch.Report {
-	repeat := a.answered && got.vmi == a.opened.vmi && got.domain != a.opened.domain && !hasPlaceholders(doc)
+	repeat := a.answered && got.vmi == a.opened.vmi && got.domain != a.opened.domain && !patch.HasPlaceholders(doc)
 	a.answered = false
 	if !repeat {
 		return nil
@@ -59,16 +54,4 @@ func (a *attempt) succeed(got fingerprint, first, report *patch.Report) {
 	if first == nil {
 		a.opened, a.first = got, report
 	}
-}
-
-// placeholder is how KubeVirt (AppendPlaceholderInterfacesToTheDomain in
-// virtwrap/network/nichotplug.go) marks the interfaces of the first of several calls, and of that
-// one alone: by the name of the interface in the node, and since v1.8 by an alias, too. Aliases of users start
-// with "ua-", KubeVirt chooses the names, escapes texts and writes no comments, so nothing else of its
-// making looks like one.
-var placeholder = lazyregexp.New(`<(alias\s[^<>]*\bname|target\s[^<>]*\bdev)\s*=\s*["']placeholder-[0-9]+["']`)
-
-// hasPlaceholders looks for the fixed part first: the pattern alone takes half as long as a repeated call.
-func hasPlaceholders(doc []byte) bool {
-	return bytes.Contains(doc, []byte(`placeholder-`)) && placeholder().Match(doc)
 }

@@ -208,27 +208,3 @@ func (r *recorder) play(t *testing.T, client v1alpha3.CallbacksClient, s step) s
 	}
 	return err.Error()
 }
-
-func TestHasPlaceholders(t *testing.T) {
-	cases := map[string]struct {
-		reason string
-		doc    string
-		want   bool
-	}{
-		"KubeVirt":    {"as encoding/xml writes it", withPlaceholder, true},
-		"OtherWriter": {"an earlier sidecar may have written the document anew", `<alias   name = 'placeholder-12'/>`, true},
-		"UserAlias":   {"KubeVirt puts ua- before the name of a VM's own interface", `<alias name="ua-placeholder-0"></alias>`, false},
-		"Device":      {"up to KubeVirt v1.7 the name of the interface is the only mark", `<target dev="placeholder-0" managed="no"></target>`, true},
-		"DeviceLast":  {"another writer may order attributes", `<target managed="no" dev="placeholder-0"/>`, true},
-		"Disk":        {"a target of another name", `<target bus="virtio" dev="vda"/>`, false},
-		"NoNumber":    {"KubeVirt numbers them", `<alias name="placeholder-"></alias>`, false},
-		"Longer":      {"the number ends the name", `<alias name="placeholder-0x"></alias>`, false},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			if got := hasPlaceholders([]byte(tc.doc)); got != tc.want {
-				t.Errorf("hasPlaceholders = %v, want %v: %s", got, tc.want, tc.reason)
-			}
-		})
-	}
-}
