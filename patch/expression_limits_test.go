@@ -238,3 +238,25 @@ func TestXPathTexts(t *testing.T) {
 		})
 	}
 }
+
+// TestSamePatternAgain: a regular expression counts as often as it stands in a patch, and for each patch alone.
+func TestSamePatternAgain(t *testing.T) {
+	patches := func(n, conditions int) *bundle.Bundle {
+		b := &bundle.Bundle{FormatVersion: bundle.FormatVersion}
+		for i := range n {
+			p := onePatch(fmt.Sprintf("p%d", i), set("/domain/name", "x"))
+			for c := range conditions {
+				p.MatchConditions = append(p.MatchConditions, bundle.MatchCondition{Name: fmt.Sprintf("c%d", c), Expression: distinctMatches(1)})
+			}
+			b.Patches = append(b.Patches, p)
+		}
+		return b
+	}
+	if _, err := patch.Compile(patches(2, 5)); err != nil {
+		t.Errorf("10 in two patches: %v", err)
+	}
+	const want = "take more than 10000 instructions together"
+	if _, err := patch.Compile(patches(1, 6)); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("6 in a patch: %v, want %s", err, want)
+	}
+}
