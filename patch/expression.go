@@ -166,7 +166,7 @@ func (c *compiler) compileNew(src source) (*expression, error) {
 }
 
 // shareCosts gives all programs one table of the costs of CEL's extensions. Each would keep its own, which takes more memory
-// than the rest of a short expression.
+// than the rest of a short expression. CEL asks for it when it makes a program, not when it evaluates one.
 func (c *compiler) shareCosts(own *interpreter.CostTracker) error {
 	if c.costs == nil {
 		costs := *own
