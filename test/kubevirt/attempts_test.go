@@ -14,6 +14,7 @@ import (
 	"kubevirt.io/kubevirt/pkg/hooks"
 	"kubevirt.io/kubevirt/pkg/virt-launcher/virtwrap/api"
 
+	"github.com/domainpatch/domainpatch/test/kubevirt/bundle"
 	"github.com/domainpatch/domainpatch/test/kubevirt/launcher"
 )
 
@@ -24,19 +25,19 @@ func attemptsBundle(t *testing.T, cloudInit bool) []byte {
 	baseBoard := func(entry string) string {
 		return "/domain/sysinfo[@type='smbios']/baseBoard/entry[@name='" + entry + "']"
 	}
-	patch := newPatch("attempts",
-		domainRule{Name: "edit", Op: "set", Path: baseBoard("manufacturer"), Value: "edited"},
-		domainRule{Name: "decides", Op: "test", Path: "/domain/devices/nosuchdevice", When: "'destroy' in xpath('/domain/on_reboot')"},
-		domainRule{Name: "late", Op: "set", Path: baseBoard("version"), Value: "late", When: "size(xpath('/domain/devices/controller/address')) > 0"})
+	patch := bundle.NewPatch("attempts",
+		bundle.DomainRule{Name: "edit", Op: "set", Path: baseBoard("manufacturer"), Value: "edited"},
+		bundle.DomainRule{Name: "decides", Op: "test", Path: "/domain/devices/nosuchdevice", When: "'destroy' in xpath('/domain/on_reboot')"},
+		bundle.DomainRule{Name: "late", Op: "set", Path: baseBoard("version"), Value: "late", When: "size(xpath('/domain/devices/controller/address')) > 0"})
 	if cloudInit {
-		patch.CloudInit = []cloudInitRule{
+		patch.CloudInit = []bundle.CloudInitRule{
 			{Name: "hostname", Target: "userData", Op: "add", Path: "/hostname", Value: "edited"},
 			{Name: "refuses", Target: "userData", Op: "test", Path: "/nosuchkey", Value: "x", When: "'decide' in vmi.metadata.annotations"},
 		}
 	}
-	ignored := newPatch("ignored",
-		domainRule{Name: "addresses", Op: "test", Path: "/domain/devices/controller/address"},
-		domainRule{Name: "location", Op: "set", Path: baseBoard("location"), Value: "ignored"})
+	ignored := bundle.NewPatch("ignored",
+		bundle.DomainRule{Name: "addresses", Op: "test", Path: "/domain/devices/controller/address"},
+		bundle.DomainRule{Name: "location", Op: "set", Path: baseBoard("location"), Value: "ignored"})
 	ignored.FailurePolicy = "Ignore"
 	return encodeBundle(t, patch, ignored)
 }

@@ -21,6 +21,7 @@ import (
 	"kubevirt.io/kubevirt/pkg/hooks"
 	"kubevirt.io/kubevirt/pkg/virt-launcher/virtwrap/api"
 
+	"github.com/domainpatch/domainpatch/test/kubevirt/bundle"
 	"github.com/domainpatch/domainpatch/test/kubevirt/launcher"
 )
 
@@ -39,11 +40,11 @@ const maxBytes = 512 << 10
 func bigBundle(t *testing.T) []byte {
 	t.Helper()
 	fragment := "<metadata><x:filling xmlns:x='urn:example'>" + strings.Repeat("<x:item a='1'>filling</x:item>", 188) + "</x:filling></metadata>"
-	var patches []patchRules
+	var patches []bundle.Patch
 	for p := range 64 {
-		patch := newPatch(fmt.Sprintf("big-%02d", p), domainRule{Name: "filling", Op: "add", Path: "/domain", XML: fragment, When: "vmi.metadata.name == ''"})
+		patch := bundle.NewPatch(fmt.Sprintf("big-%02d", p), bundle.DomainRule{Name: "filling", Op: "add", Path: "/domain", XML: fragment, When: "vmi.metadata.name == ''"})
 		for r := range bigEntries / 64 {
-			patch.Domain = append(patch.Domain, domainRule{
+			patch.Domain = append(patch.Domain, bundle.DomainRule{
 				Op:         "set",
 				Path:       fmt.Sprintf("/domain/sysinfo[@type='smbios']/baseBoard/entry[@name='p%dr%d']", p, r),
 				Expression: "'big ' + vmi.metadata.name + '" + strings.Repeat("x", 20) + "'" + strings.Repeat(" + string(size(vmi.spec.domain.devices.disks))", 9),
@@ -99,11 +100,11 @@ func bigDomain(t *testing.T) (*api.DomainSpec, *v1.VirtualMachineInstance) {
 // manyExpressions is near the limits of a bundle and of its expressions, of which no two are alike, and of rules.
 func manyExpressions(t *testing.T) []byte {
 	t.Helper()
-	var patches []patchRules
+	var patches []bundle.Patch
 	for p := range 63 {
-		patch := newPatch(fmt.Sprintf("many-%02d", p))
+		patch := bundle.NewPatch(fmt.Sprintf("many-%02d", p))
 		for r := range 63 {
-			patch.Domain = append(patch.Domain, domainRule{Op: "set", Path: "/domain/title", Expression: fmt.Sprintf("'%04d' + vmi.metadata.name", 63*p+r)})
+			patch.Domain = append(patch.Domain, bundle.DomainRule{Op: "set", Path: "/domain/title", Expression: fmt.Sprintf("'%04d' + vmi.metadata.name", 63*p+r)})
 		}
 		patches = append(patches, patch)
 	}
@@ -197,7 +198,7 @@ func memoryOf(t *testing.T, socket, field string) int {
 func TestMemoryGivenBack(t *testing.T) {
 	t.Parallel()
 	s := sidecar{sockets: t.TempDir(), container: "hook-sidecar-0"}
-	title := newPatch("title", domainRule{Op: "set", Path: "/domain/title", Expression: "vmi.metadata.name"})
+	title := bundle.NewPatch("title", bundle.DomainRule{Op: "set", Path: "/domain/title", Expression: "vmi.metadata.name"})
 	manager, process := runShim(t, s, encodeBundle(t, title), "v1alpha3", "OnDefineDomain")
 	define(t, manager, "devices") // touches the memory that every call takes
 	const few = 3 << 20

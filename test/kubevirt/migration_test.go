@@ -13,6 +13,7 @@ import (
 
 	"kubevirt.io/kubevirt/pkg/hooks"
 
+	"github.com/domainpatch/domainpatch/test/kubevirt/bundle"
 	"github.com/domainpatch/domainpatch/test/kubevirt/launcher"
 )
 
@@ -48,8 +49,8 @@ func receiverOf(vmi *v1.VirtualMachineInstance) {
 // failingBundle fails in both hooks: without the first the second must not go on.
 func failingBundle(t *testing.T) []byte {
 	t.Helper()
-	patch := newPatch("contract", domainRule{Op: "set", Path: "/domain/os/smbios/@mode", Value: "sysinfo"})
-	patch.CloudInit = []cloudInitRule{{Name: "absent", Target: "userData", Op: "test", Path: "/nosuchkey", Value: "x"}}
+	patch := bundle.NewPatch("contract", bundle.DomainRule{Op: "set", Path: "/domain/os/smbios/@mode", Value: "sysinfo"})
+	patch.CloudInit = []bundle.CloudInitRule{{Name: "absent", Target: "userData", Op: "test", Path: "/nosuchkey", Value: "x"}}
 	return encodeBundle(t, patch)
 }
 
@@ -146,8 +147,8 @@ func TestMigrationTargetKeepsVolumeName(t *testing.T) {
 	targetOf(vmi)
 	vmi.Spec.Volumes[1].CloudInitNoCloud.UserData = ""
 	vmi.Spec.Volumes[1].CloudInitNoCloud.NetworkData = "version: 2\n"
-	patch := newPatch("contract")
-	patch.CloudInit = []cloudInitRule{{Target: "networkData", Op: "test", Path: "/nosuchkey", Value: "x"}}
+	patch := bundle.NewPatch("contract")
+	patch.CloudInit = []bundle.CloudInitRule{{Target: "networkData", Op: "test", Path: "/nosuchkey", Value: "x"}}
 	manager, _ := runShim(t, sidecar{sockets: t.TempDir()}, encodeBundle(t, patch), "v1alpha3", "OnDefineDomain,PreCloudInitIso")
 	before, after, err := (&launcher.Boot{Manager: manager, VMI: vmi}).CloudInit()
 	if err != nil {

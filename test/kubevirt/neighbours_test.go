@@ -11,6 +11,7 @@ import (
 
 	"kubevirt.io/kubevirt/pkg/hooks"
 
+	"github.com/domainpatch/domainpatch/test/kubevirt/bundle"
 	"github.com/domainpatch/domainpatch/test/kubevirt/launcher"
 )
 
@@ -104,9 +105,9 @@ func TestTwelveShims(t *testing.T) {
 	sockets := t.TempDir()
 	var processes []*process
 	for i := range count {
-		content := encodeBundle(t, newPatch(fmt.Sprintf("patch-%d", i),
-			domainRule{Op: "add", Path: "/domain/devices", XML: fmt.Sprintf("<shmem name='ours-%d'><model type='ivshmem-plain'/><size unit='M'>4</size></shmem>", i)},
-			domainRule{Op: "add", Path: "/domain/devices", XML: fmt.Sprintf("<channel type='unix'><target type='virtio' name='com.example.%d'/></channel>", i)}))
+		content := encodeBundle(t, bundle.NewPatch(fmt.Sprintf("patch-%d", i),
+			bundle.DomainRule{Op: "add", Path: "/domain/devices", XML: fmt.Sprintf("<shmem name='ours-%d'><model type='ivshmem-plain'/><size unit='M'>4</size></shmem>", i)},
+			bundle.DomainRule{Op: "add", Path: "/domain/devices", XML: fmt.Sprintf("<channel type='unix'><target type='virtio' name='com.example.%d'/></channel>", i)}))
 		processes = append(processes, startOurs(t, sockets, fmt.Sprintf("hook-sidecar-%d", i), content, "OnDefineDomain"))
 	}
 	manager := collect(t, sockets, count)

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/domainpatch/domainpatch/test/kubevirt/bundle"
 )
 
 // footprint is the memory of one process, in MiB: medians. Two processes of each kind run at a time, as on a
@@ -44,7 +46,7 @@ func (b *bench) kinds() ([]kind, error) {
 	kinds := []kind{{stockIdle, b.stockShim(sedHook), -1}, {"echo server, after 8 KiB", b.echo(), 0}}
 	for _, c := range []struct {
 		name    string
-		patches []patch
+		patches []bundle.Patch
 	}{{ourStart, literal()}, {ourCELStart, withCEL()}} {
 		p, err := b.shim(ours, c.name, c.patches)
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/domainpatch/domainpatch/test/kubevirt/bundle"
 )
 
 // peak is the most memory that a process ever had resident, in MB (10^6), as the limit of 64 MB counts.
@@ -24,7 +26,7 @@ type peak struct {
 func (b *bench) peaks(ctx context.Context, r *report) error {
 	for _, c := range []struct {
 		name    string
-		patches []patch
+		patches []bundle.Patch
 		size    int // of the document
 		vmi     int // at least
 	}{
@@ -45,7 +47,7 @@ func (b *bench) peaks(ctx context.Context, r *report) error {
 	return nil
 }
 
-func (b *bench) peak(ctx context.Context, name string, patches []patch, size, vmi int) (peak, error) {
+func (b *bench) peak(ctx context.Context, name string, patches []bundle.Patch, size, vmi int) (peak, error) {
 	command, err := b.shim(ours, name, patches)
 	if err != nil {
 		return peak{}, err
