@@ -196,7 +196,7 @@ func (p *program) record(cmd *exec.Cmd, took time.Duration, outBytes int) {
 	if cmd.ProcessState != nil {
 		exit = cmd.ProcessState.ExitCode()
 	}
-	p.log.Info("program", "hook", p.hook, "path", p.path, "durationMs", float64(took.Microseconds())/1000,
+	p.log.Info("program", "hook", p.hook, "path", p.path, "durationMs", milliseconds(took),
 		"exit", exit, "outBytes", outBytes)
 }
 
