@@ -21,7 +21,7 @@ import (
 // defaultPolicy is the policy that clusters get.
 func defaultPolicy(t testing.TB) bundle.Policy {
 	t.Helper()
-	text, err := os.ReadFile("testdata/policies/default.yaml")
+	text, err := os.ReadFile("../config/policy/default.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func startAPIServer(t *testing.T) *rest.Config {
 		ControlPlaneStartTimeout: 2 * time.Minute,
 		ControlPlaneStopTimeout:  time.Minute,
 		CRDInstallOptions: envtest.CRDInstallOptions{
-			Paths:              []string{"../../config/crd/domainpatch.kubevirt.io_domainpatches.yaml", "testdata/crd"},
+			Paths:              []string{"../../config/crd"},
 			ErrorIfPathMissing: true,
 			MaxTime:            time.Minute,
 		},

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,6 +18,7 @@ import (
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/patch"
+	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
 // validateDomainPatch refuses a patch that does not compile. One that is stored already, by
@@ -48,25 +48,11 @@ func sameSpec(before, after []byte) bool {
 
 // parseDomainPatch is strict: a field that this program does not know would not be applied.
 func parseDomainPatch(object []byte) (*v1alpha1.DomainPatch, error) {
-	var dp v1alpha1.DomainPatch
-	mistakes, err := decodeDomainPatch(object, &dp)
+	p, mistakes, err := render.DecodePatch(bundle.KindDomainPatch, object)
 	if err = errors.Join(mistakes, err); err != nil {
 		return nil, fmt.Errorf("cannot read the DomainPatch: %w", err)
 	}
-	return &dp, nil
-}
-
-// decodeDomainPatch decodes what it can. The mistakes are what it could not take of the spec;
-// unknown fields elsewhere are the API server's, which may be newer.
-func decodeDomainPatch(object []byte, into *v1alpha1.DomainPatch) (mistakes, err error) {
-	strict, err := kjson.UnmarshalStrict(object, into)
-	var inSpec []error
-	for _, mistake := range strict {
-		if strings.Contains(mistake.Error(), `"spec`) {
-			inSpec = append(inSpec, mistake)
-		}
-	}
-	return errors.Join(inSpec...), err
+	return p.Object.(*v1alpha1.DomainPatch), nil
 }
 
 // invalid is the answer that the API server itself gives for an invalid object: kubectl

@@ -19,6 +19,7 @@ import (
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/patch"
+	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
 // mutateVMI gives a new VMI its annotations, and writes the bundle that they name first.
@@ -117,15 +118,14 @@ func (w *Webhooks) patches(ctx context.Context, namespace string) ([]render.Patc
 		if err != nil {
 			return nil, nil, err
 		}
-		var dp v1alpha1.DomainPatch
-		mistakes, err := decodeDomainPatch(object, &dp)
+		p, mistakes, err := render.DecodePatch(bundle.KindDomainPatch, object)
 		if err != nil {
 			return nil, nil, err
 		}
 		if mistakes != nil {
-			unknown[dp.Name] = mistakes
+			unknown[p.Name] = mistakes
 		}
-		patches[i] = render.DomainPatch(&dp)
+		patches[i] = p
 	}
 	return patches, func(p render.Patch) (*patch.Program, error) {
 		if err := unknown[p.Name]; err != nil {

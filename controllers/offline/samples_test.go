@@ -50,7 +50,7 @@ func TestSamplesReadme(t *testing.T) {
 // were a tenant's, which the default policy must deny.
 func whoMayApply(t *testing.T, dir string) string {
 	t.Helper()
-	objects, _, err := Files{}.Objects([]string{filepath.Join(dir, casePatch), "../../patch/testdata/policies/default.yaml"})
+	objects, _, err := Files{}.Objects([]string{filepath.Join(dir, casePatch), "../../config/policy/default.yaml"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func Start(t *testing.T, opts Options) *Cluster {
 		ControlPlaneStartTimeout: 2 * time.Minute,
 		ControlPlaneStopTimeout:  time.Minute,
 		CRDInstallOptions: envtest.CRDInstallOptions{
-			Paths: []string{root + "/config/crd/domainpatch.kubevirt.io_domainpatches.yaml"}, ErrorIfPathMissing: true, MaxTime: time.Minute},
+			Paths: []string{root + "/config/crd"}, ErrorIfPathMissing: true, MaxTime: time.Minute},
 	}
 	if !opts.NoKubeVirt {
 		env.CRDInstallOptions.Paths = append(env.CRDInstallOptions.Paths, kubevirtCRDs)
