@@ -14,6 +14,21 @@ const (
 	ConditionReady = "Ready"
 )
 
+// ConditionRendered exists where the operator renders into the templates of VMs instead of into
+// their instances (--render-into=template), on patches that bind VMs whose template it cannot
+// write. It is True when that is over.
+const ConditionRendered = "Rendered"
+
+// Reasons of ConditionRendered.
+const (
+	// ReasonRendered (True): every template of a VM that binds the patch has it.
+	ReasonRendered = "Rendered"
+
+	// ReasonAnnotationTaken (False): VMs that bind the patch have the annotation of hook sidecars
+	// from another owner, which is left alone. They start without the patch until it is removed.
+	ReasonAnnotationTaken = "AnnotationTaken"
+)
+
 // Reasons of ConditionAccepted.
 const (
 	// ReasonAccepted (True): the patch compiles.

@@ -16,8 +16,15 @@ import (
 	"github.com/domainpatch/domainpatch/controllers/render"
 )
 
+// Values of --render-into.
+const (
+	renderIntoInstance = "instance"
+	renderIntoTemplate = "template"
+)
+
 type options struct {
 	image          render.Image
+	renderInto     string
 	namespace      string
 	serviceName    string
 	certDir        string
@@ -38,6 +45,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	config.RegisterFlags(flags)
 	flags.StringVar(&o.image.Name, "shim-image", "", "`image` of the shim that runs beside patched VMs (required)")
 	flags.StringVar(&o.image.PullPolicy, "shim-image-pull-policy", "", "`policy`: Always, IfNotPresent or Never; Kubernetes chooses if empty")
+	flags.StringVar(&o.renderInto, "render-into", renderIntoInstance, "`where` to write what the patches of a VM render to: instance (by webhooks) or template (weaker, without any webhook)")
 	flags.StringVar(&o.namespace, "namespace", "domainpatch-system", "`namespace` of the operator, for its lease, certificate and service")
 	flags.StringVar(&o.serviceName, "service-name", "domainpatch-webhook", "`name` of the service that leads to the webhooks")
 	flags.StringVar(&o.certDir, "cert-dir", "/var/run/domainpatch/certificate", "`directory` with tls.crt and tls.key of the webhooks")
@@ -68,6 +76,8 @@ func (o options) validate() error {
 		return errors.New("--shim-image is missing")
 	case !slices.Contains([]string{"", "Always", "IfNotPresent", "Never"}, o.image.PullPolicy):
 		return fmt.Errorf("--shim-image-pull-policy: %q is none of Always, IfNotPresent and Never", o.image.PullPolicy)
+	case o.renderInto != renderIntoInstance && o.renderInto != renderIntoTemplate:
+		return fmt.Errorf("--render-into: %q is neither %s nor %s", o.renderInto, renderIntoInstance, renderIntoTemplate)
 	case o.webhookPort < 1 || o.webhookPort > 65535:
 		return fmt.Errorf("--webhook-port: %d is not between 1 and 65535", o.webhookPort)
 	case o.namespace == "" || o.certDir == "":

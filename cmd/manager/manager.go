@@ -23,6 +23,7 @@ import (
 	"github.com/domainpatch/domainpatch/controllers/domainpatch"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/controllers/program"
+	"github.com/domainpatch/domainpatch/controllers/template"
 )
 
 // newManager wires everything that the operator runs.
@@ -48,6 +49,12 @@ func newManager(cfg *rest.Config, opts options) (ctrl.Manager, error) {
 	if err := addReconcilers(mgr, programs); err != nil {
 		return nil, err
 	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return nil, err
+	}
+	if opts.renderInto == renderIntoTemplate {
+		return mgr, addTemplates(mgr, opts, programs)
+	}
 	return mgr, addWebhooks(mgr, opts, programs)
 }
 
@@ -55,6 +62,13 @@ func addReconcilers(mgr ctrl.Manager, programs *program.Cache) error {
 	conditions := &domainpatch.Reconciler{Client: mgr.GetClient(), Compile: programs.Compile, Events: mgr.GetEventRecorder("domainpatch")}
 	numbers := &counts.Reconciler{Client: mgr.GetClient(), Compile: programs.Compile, Interval: counts.Interval}
 	return errors.Join(conditions.SetupWithManager(mgr), numbers.SetupWithManager(mgr))
+}
+
+// addTemplates renders without webhooks.
+func addTemplates(mgr ctrl.Manager, opts options, programs *program.Cache) error {
+	writer := &admission.Webhooks{Reader: mgr.GetAPIReader(), Writer: mgr.GetClient()}
+	templates := &template.Reconciler{Client: mgr.GetClient(), Ensure: writer.Ensure, Compile: programs.Compile, Image: opts.image, Events: mgr.GetEventRecorder("domainpatch")}
+	return errors.Join(templates.SetupWithManager(mgr), mgr.AddReadyzCheck("ping", healthz.Ping))
 }
 
 func addWebhooks(mgr ctrl.Manager, opts options, programs *program.Cache) error {
@@ -76,7 +90,6 @@ func addWebhooks(mgr ctrl.Manager, opts options, programs *program.Cache) error 
 	webhooks.Register(server)
 	return errors.Join(
 		mgr.Add(server),
-		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("webhooks", server.StartedChecker()),
 	)
 }

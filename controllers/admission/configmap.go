@@ -20,9 +20,9 @@ const attempts = 3
 // errRace is for a ConfigMap that others create or delete at the same time.
 var errRace = errors.New("it is being created and deleted by others at the same time: try again")
 
-// ensure makes a bundle's ConfigMap exist as wanted. The name is made of the content's hash:
+// Ensure makes a bundle's ConfigMap exist as wanted. The name is made of the content's hash:
 // whatever else stands under it is not a bundle, and is replaced.
-func (w *Webhooks) ensure(ctx context.Context, want *corev1.ConfigMap) error {
+func (w *Webhooks) Ensure(ctx context.Context, want *corev1.ConfigMap) error {
 	err := errRace
 	for i := 0; i < attempts && errors.Is(err, errRace); i++ {
 		err = w.ensureOnce(ctx, want.DeepCopy())

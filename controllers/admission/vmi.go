@@ -34,7 +34,7 @@ func (w *Webhooks) mutateVMI(ctx context.Context, req admission.Request) admissi
 	}
 	if dryRun := req.DryRun != nil && *req.DryRun; !dryRun {
 		if bundle.Applies() {
-			if err := w.ensure(ctx, bundle.ConfigMap(req.Namespace)); err != nil {
+			if err := w.Ensure(ctx, bundle.ConfigMap(req.Namespace)); err != nil {
 				return refused(ctx, err)
 			}
 		}

@@ -23,7 +23,8 @@ var GroupVersion = schema.GroupVersion{Group: "kubevirt.io", Version: "v1"}
 // AddToScheme makes the kinds of this package known to a scheme. It never fails; the
 // error is what scheme builders expect.
 func AddToScheme(s *runtime.Scheme) error {
-	s.AddKnownTypes(GroupVersion, &KubeVirt{}, &KubeVirtList{}, &VirtualMachineInstance{}, &VirtualMachineInstanceList{})
+	s.AddKnownTypes(GroupVersion, &KubeVirt{}, &KubeVirtList{}, &VirtualMachineInstance{}, &VirtualMachineInstanceList{},
+		&VirtualMachine{}, &VirtualMachineList{})
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
 }
