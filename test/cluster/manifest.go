@@ -11,56 +11,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	strictyaml "sigs.k8s.io/yaml"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// ReadKustomization reads the objects that a folder's kustomization.yaml lists, those of
-// other folders included, in its order. It knows kustomizations that only list resources,
-// as this repository's do; anything else in one is an error.
+// ReadKustomization builds a folder's kustomization, with kustomize itself.
 func ReadKustomization(folder string) ([]*unstructured.Unstructured, error) {
-	var kustomization struct {
-		APIVersion, Kind string
-		Resources        []string
-	}
-	file := filepath.Join(folder, "kustomization.yaml")
-	data, err := os.ReadFile(file)
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
 	if err != nil {
 		return nil, err
 	}
-	if err := strictyaml.UnmarshalStrict(data, &kustomization); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	var objects []*unstructured.Unstructured
-	for _, name := range kustomization.Resources {
-		found, err := readResource(filepath.Join(folder, name))
-		if err != nil {
-			return nil, err
-		}
-		objects = append(objects, found...)
-	}
-	return objects, nil
-}
-
-func readResource(path string) ([]*unstructured.Unstructured, error) {
-	info, err := os.Stat(path)
+	data, err := built.AsYaml()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", folder, err)
 	}
-	if info.IsDir() {
-		return ReadKustomization(path)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return parseManifest(path, data)
+	return parseManifest(folder, data)
 }
 
 // parseManifest reads a stream of YAML documents; the name is for errors.

@@ -14,6 +14,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+func object(kind string) string {
+	return "apiVersion: v1\nkind: " + kind + "\nmetadata: {name: x}\n"
+}
+
 func TestReadKustomization(t *testing.T) {
 	const begin = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
 	cases := map[string]struct {
@@ -26,17 +30,12 @@ func TestReadKustomization(t *testing.T) {
 			reason: "The objects of all files and folders are read in order; comments are no objects.",
 			files: map[string]string{
 				"kustomization.yaml":       begin + "resources: [b.yaml, inner, a.yaml]\n",
-				"a.yaml":                   "kind: A\n",
-				"b.yaml":                   "# nothing\n---\nkind: B\n---\nkind: B2\n",
+				"a.yaml":                   object("A"),
+				"b.yaml":                   "# nothing\n---\n" + object("B") + "---\n" + object("B2"),
 				"inner/kustomization.yaml": begin + "resources: [c.yaml]\n",
-				"inner/c.yaml":             "kind: C\n",
+				"inner/c.yaml":             object("C"),
 			},
 			want: []string{"B", "B2", "C", "A"},
-		},
-		"Transformation": {
-			reason:  "What is not understood is not passed over: the cluster would not be what kustomize makes.",
-			files:   map[string]string{"kustomization.yaml": begin + "namePrefix: x-\n"},
-			wantErr: "namePrefix",
 		},
 		"Missing": {
 			reason:  "A file that is not there is an error.",
@@ -68,5 +67,19 @@ func TestReadKustomization(t *testing.T) {
 				t.Errorf("%s\nReadKustomization(...): -want, +got:\n%s", tc.reason, diff)
 			}
 		})
+	}
+}
+
+// TestConfig builds every kustomization that is shipped.
+func TestConfig(t *testing.T) {
+	files, err := filepath.Glob("../../config/*/kustomization.yaml")
+	if err != nil || len(files) < 8 {
+		t.Fatalf("config has %d kustomizations (%v)", len(files), err)
+	}
+	for _, file := range files {
+		objects, err := ReadKustomization(filepath.Dir(file))
+		if err != nil || len(objects) == 0 {
+			t.Errorf("%s: %d objects, error %v", file, len(objects), err)
+		}
 	}
 }
