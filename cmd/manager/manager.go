@@ -67,7 +67,7 @@ func addReconcilers(mgr ctrl.Manager, programs *program.Cache) error {
 // addTemplates renders without webhooks.
 func addTemplates(mgr ctrl.Manager, opts options, programs *program.Cache) error {
 	writer := &admission.Webhooks{Reader: mgr.GetAPIReader(), Writer: mgr.GetClient()}
-	templates := &template.Reconciler{Client: mgr.GetClient(), Ensure: writer.Ensure, Compile: programs.Compile, Image: opts.image, Events: mgr.GetEventRecorder("domainpatch")}
+	templates := &template.Reconciler{Client: mgr.GetClient(), Ensure: writer.Ensure, Compiler: programs.Compiler(), Image: opts.image, Events: mgr.GetEventRecorder("domainpatch")}
 	return errors.Join(templates.SetupWithManager(mgr), mgr.AddReadyzCheck("ping", healthz.Ping))
 }
 
@@ -81,11 +81,11 @@ func addWebhooks(mgr ctrl.Manager, opts options, programs *program.Cache) error 
 		certified: certified,
 	}
 	webhooks := &admission.Webhooks{
-		Reader:  mgr.GetAPIReader(),
-		Writer:  mgr.GetClient(),
-		Compile: programs.Compile,
-		Image:   opts.image,
-		Events:  mgr.GetEventRecorder("domainpatch"),
+		Reader:   mgr.GetAPIReader(),
+		Writer:   mgr.GetClient(),
+		Compiler: programs.Compiler(),
+		Image:    opts.image,
+		Events:   mgr.GetEventRecorder("domainpatch"),
 	}
 	webhooks.Register(server)
 	return errors.Join(

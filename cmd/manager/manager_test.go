@@ -172,8 +172,8 @@ func checkInjected(t *testing.T, c *testcluster.Cluster, ca []byte) {
 	for _, w := range validating.Webhooks {
 		trusted[w.Name] = w.ClientConfig.CABundle
 	}
-	if len(trusted) != 4 {
-		t.Errorf("%d webhooks, want 4", len(trusted))
+	if len(trusted) != 5 {
+		t.Errorf("%d webhooks, want 5", len(trusted))
 	}
 	for name, got := range trusted {
 		if string(got) != string(ca) {

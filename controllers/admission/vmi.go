@@ -12,78 +12,78 @@ import (
 
 	"gomodules.xyz/jsonpatch/v2"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/metrics"
 	"github.com/domainpatch/domainpatch/controllers/render"
-	"github.com/domainpatch/domainpatch/patch"
-	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
 // mutateVMI gives a new VMI its annotations, and writes the bundle that they name first.
-func (w *Webhooks) mutateVMI(ctx context.Context, req admission.Request) admission.Response {
+func (w *Webhooks) mutateVMI(ctx context.Context, req admission.Request) (admission.Response, error) {
 	vmi, bundle, err := w.render(ctx, req, true)
 	if err != nil {
-		return refused(ctx, err)
+		return admission.Response{}, err
 	}
 	annotations, err := bundle.Annotations(vmi.Annotations, w.Image)
 	if err != nil {
-		return refused(ctx, refuse(err))
+		return admission.Response{}, refuse(err)
 	}
-	if dryRun := req.DryRun != nil && *req.DryRun; !dryRun {
-		if bundle.Applies() {
-			if err := w.Ensure(ctx, bundle.ConfigMap(req.Namespace)); err != nil {
-				return refused(ctx, err)
-			}
+	if bundle.Applies() && !isDryRun(req) {
+		if err := w.Ensure(ctx, bundle.ConfigMap(req.Namespace)); err != nil {
+			return admission.Response{}, err
 		}
-		w.report(req, bundle.LeftOut)
 	}
-	return admission.Patched("", annotate(vmi.Annotations, annotations)...).WithWarnings(warnings(bundle.LeftOut)...)
+	return admission.Patched("", annotate(vmi.Annotations, annotations)...), nil
 }
 
 // validateVMICreate checks what became of a new VMI: webhooks that ran after mutateVMI, or
-// a user who wrote the annotations by hand, have no say in which patches apply.
-func (w *Webhooks) validateVMICreate(ctx context.Context, req admission.Request) admission.Response {
+// a user who wrote the annotations by hand, have no say in which patches apply. It tells of
+// patches that are left out, since it has the last word on them, too.
+func (w *Webhooks) validateVMICreate(ctx context.Context, req admission.Request) (admission.Response, error) {
 	vmi, bundle, err := w.render(ctx, req, false)
 	if err != nil {
-		return refused(ctx, err)
+		return admission.Response{}, err
 	}
 	if err := bundle.Verify(vmi.Annotations, w.Image); err != nil {
-		return refused(ctx, refuse(err))
+		return admission.Response{}, refuse(err)
 	}
 	if bundle.Applies() {
 		if err := w.checkMigration(ctx, req); err != nil {
-			return refused(ctx, err)
+			return admission.Response{}, err
 		}
 	}
-	return admission.Allowed("")
+	if len(bundle.LeftOut) > 0 && !isDryRun(req) {
+		w.report(req, bundle.LeftOut)
+	}
+	return admission.Allowed("").WithWarnings(warnings(bundle.LeftOut)...), nil
 }
+
+func isDryRun(req admission.Request) bool { return req.DryRun != nil && *req.DryRun }
 
 // validateVMIUpdate keeps the annotations as they were when the VMI was created: KubeVirt reads
 // them when it makes the pod, possibly hours later. matchConditions of the webhook keep
 // updates that do not touch them from coming here.
-func (w *Webhooks) validateVMIUpdate(ctx context.Context, req admission.Request) admission.Response {
+func (w *Webhooks) validateVMIUpdate(ctx context.Context, req admission.Request) (admission.Response, error) {
 	before, err := render.ParseVMI(req.OldObject.Raw)
 	if err != nil {
-		return refused(ctx, err)
+		return admission.Response{}, err
 	}
 	after, err := render.ParseVMI(req.Object.Raw)
 	if err != nil {
-		return refused(ctx, err)
+		return admission.Response{}, err
 	}
 	for _, key := range []string{v1alpha1.HookSidecarsAnnotation, v1alpha1.BundleAnnotation} {
 		had, existed := before.Annotations[key]
 		if has, exists := after.Annotations[key]; had != has || existed != exists {
-			return refused(ctx, refuse(fmt.Errorf("annotation %s of a VirtualMachineInstance must not change: "+
-				"change the VM template and restart the VM", key)))
+			return admission.Response{}, refuse(fmt.Errorf("annotation %s of a VirtualMachineInstance must not change: "+
+				"change the VM template and restart the VM", key))
 		}
 	}
-	return admission.Allowed("")
+	return admission.Allowed(""), nil
 }
 
-// render reads the patches of the namespace and finds out what applies to the VMI of a request.
+// render reads patches and policies and finds out what applies to the VMI of a request.
 // It is provisional while other webhooks, KubeVirt's with its defaults among them, may follow.
 func (w *Webhooks) render(ctx context.Context, req admission.Request, provisional bool) (render.VMI, *render.Bundle, error) {
 	vmi, err := render.ParseVMI(req.Object.Raw)
@@ -91,52 +91,20 @@ func (w *Webhooks) render(ctx context.Context, req admission.Request, provisiona
 		return vmi, nil, refuse(err)
 	}
 	vmi.Provisional = provisional
-	patches, compile, err := w.patches(ctx, req.Namespace)
+	scene, err := w.read(ctx, req.Namespace)
 	if err != nil {
-		return vmi, nil, fmt.Errorf("cannot read the DomainPatches of namespace %s: %w", req.Namespace, err)
+		return vmi, nil, err
 	}
-	bundle, err := render.Render(ctx, vmi, render.Namespace{Name: req.Namespace}, render.Objects{Patches: patches}, compile)
+	bundle, err := render.Render(ctx, vmi, scene.namespace, scene.objects, scene.compiler(w.Compiler))
 	if err != nil && ctx.Err() == nil {
 		err = refuse(err)
 	}
 	return vmi, bundle, err
 }
 
-// patches reads the patches of a namespace. One with a field that this program does not know,
-// which a newer version wrote, is bound like any other and not accepted: without the field it
-// would mean something else.
-func (w *Webhooks) patches(ctx context.Context, namespace string) ([]render.Patch, render.CompileFunc, error) {
-	var list unstructured.UnstructuredList
-	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DomainPatchList"))
-	if err := w.Reader.List(ctx, &list, client.InNamespace(namespace)); err != nil {
-		return nil, nil, err
-	}
-	patches := make([]render.Patch, len(list.Items))
-	unknown := map[string]error{}
-	for i := range list.Items {
-		object, err := list.Items[i].MarshalJSON()
-		if err != nil {
-			return nil, nil, err
-		}
-		p, mistakes, err := render.DecodePatch(bundle.KindDomainPatch, object)
-		if err != nil {
-			return nil, nil, err
-		}
-		if mistakes != nil {
-			unknown[p.Name] = mistakes
-		}
-		patches[i] = p
-	}
-	return patches, func(p render.Patch) (*patch.Program, error) {
-		if err := unknown[p.Name]; err != nil {
-			return nil, err
-		}
-		return w.Compile(p)
-	}, nil
-}
-
-// report tells of patches that were left out, by an event on the patch: the VMI does not exist yet.
+// report tells of patches that are left out, by an event on the patch: the VMI does not exist yet.
 func (w *Webhooks) report(req admission.Request, leftOut []render.LeftOut) {
+	metrics.LeftOut.WithLabelValues().Inc()
 	name := req.Name
 	if name == "" {
 		name = "(name to be generated)"

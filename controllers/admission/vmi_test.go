@@ -29,8 +29,8 @@ func testBinding(t *testing.T, s *suite) {
 		dp.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"os": "linux"}}
 	}
 	s.Add(t, domainPatch(ns, "a"), domainPatch(ns, "b"), domainPatch(ns, "linux", linux), domainPatch(ns, "disk", cloudInit))
-	s.createBroken(t, domainPatch(ns, "broken", broken))
-	s.createBroken(t, domainPatch(ns, "broken-ignored", broken, ignore))
+	s.createUnchecked(t, domainPatch(ns, "broken", broken))
+	s.createUnchecked(t, domainPatch(ns, "broken-ignored", broken, ignore))
 	const foreign = `{"image": "example/other"}`
 	cases := map[string]struct {
 		reason   string
@@ -78,8 +78,8 @@ func testBinding(t *testing.T, s *suite) {
 				}
 				return
 			}
-			entry, patches := s.started(t, tc.vmi)
-			if diff := cmp.Diff(tc.want, patches); diff != "" {
+			entry, started := s.started(t, tc.vmi)
+			if diff := cmp.Diff(tc.want, patchNames(started)); diff != "" {
 				t.Errorf("patches, %s (-want +got):\n%s", tc.reason, diff)
 			}
 			if got := entry.Args[len(entry.Args)-1]; got != tc.hooks {
@@ -123,8 +123,8 @@ func (s *suite) wantWarnings(t *testing.T, want []string, reason string) {
 }
 
 // started reads what KubeVirt and the shim read when a VMI starts: our entry, which must be the
-// last, and the names of the patches in the ConfigMap that it mounts.
-func (s *suite) started(t *testing.T, object *unstructured.Unstructured) (v1alpha1.HookSidecar, []string) {
+// last, and the bundle in the ConfigMap that it mounts.
+func (s *suite) started(t *testing.T, object *unstructured.Unstructured) (v1alpha1.HookSidecar, *bundle.Bundle) {
 	t.Helper()
 	var list []v1alpha1.HookSidecar
 	annotations := object.GetAnnotations()
@@ -144,11 +144,15 @@ func (s *suite) started(t *testing.T, object *unstructured.Unstructured) (v1alph
 	if sha, ok := entry.BundleSHA256(); !ok || sha != bundle.Sum(text) || sha != annotations[v1alpha1.BundleAnnotation] {
 		t.Errorf("hash %s in the entry, %s in the annotation, %s of the bundle", sha, annotations[v1alpha1.BundleAnnotation], bundle.Sum(text))
 	}
+	return entry, decoded
+}
+
+func patchNames(b *bundle.Bundle) []string {
 	var names []string
-	for _, p := range decoded.Patches {
+	for _, p := range b.Patches {
 		names = append(names, p.Name)
 	}
-	return entry, names
+	return names
 }
 
 // testReinvocation has another webhook change the VMI after ours ran.
@@ -157,7 +161,7 @@ func testReinvocation(t *testing.T, s *suite) {
 	s.Add(t, domainPatch(ns, "early"), domainPatch(ns, "late"))
 	object := vmi(ns, "vm", ref+"early", "true", "zz-label", "yes")
 	s.Add(t, object)
-	if _, got := s.started(t, object); !cmp.Equal(got, []string{"early", "late"}) {
+	if _, got := s.started(t, object); !cmp.Equal(patchNames(got), []string{"early", "late"}) {
 		t.Errorf("patches %v, want both: the webhook is called again", got)
 	}
 }
@@ -180,7 +184,7 @@ func testTampering(t *testing.T, s *suite) {
 	copied[v1alpha1.BundleAnnotation] = hashB
 	object := withAnnotations(vmi(ns, "copy", ref+"a", "true"), copied)
 	s.Add(t, object)
-	if _, got := s.started(t, object); !cmp.Equal(got, []string{"a"}) {
+	if _, got := s.started(t, object); !cmp.Equal(patchNames(got), []string{"a"}) {
 		t.Errorf("patches %v of a VMI that was copied from one with other patches, want a", got)
 	}
 }

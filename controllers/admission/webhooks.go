@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package admission holds the webhooks: the one that gives a new VMI its bundle, those
-// that see to it that the VMI keeps it, and the one that refuses patches that do not
-// compile.
+// that see to it that the VMI keeps it, and those that refuse patches and policies that do
+// not compile.
 //
 // A VMI that must be patched is created with its patches or not at all. So everything is
 // read live, from the API server and not from a cache, and every doubt refuses the VMI.
@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"strings"
 
+	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,15 +27,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"github.com/domainpatch/domainpatch/controllers/metrics"
 	"github.com/domainpatch/domainpatch/controllers/render"
 )
 
 // Paths at which the webhooks are served; config/webhook names them.
 const (
-	PathMutateVMI           = "/mutate-vmi"
-	PathValidateVMICreate   = "/validate-vmi-create"
-	PathValidateVMIUpdate   = "/validate-vmi-update"
-	PathValidateDomainPatch = "/validate-domainpatch"
+	PathMutateVMI         = "/mutate-vmi"
+	PathValidateVMICreate = "/validate-vmi-create"
+	PathValidateVMIUpdate = "/validate-vmi-update"
+	PathValidatePatch     = "/validate-patch"
+	PathValidatePolicy    = "/validate-policy"
 )
 
 // Webhooks is what the webhooks share.
@@ -43,23 +46,47 @@ type Webhooks struct {
 	Reader client.Reader
 	// Writer writes the ConfigMaps of bundles.
 	Writer client.Writer
-	// Compile compiles a patch.
-	Compile render.CompileFunc
+	// Compiler compiles patches and policies.
+	Compiler render.Compiler
 	// Image is the shim's.
 	Image render.Image
 	// Events tells the owners of patches which VMIs start without them.
 	Events events.EventRecorder
 }
 
+// handler answers a request. An error refuses it, see refused.
+type handler func(context.Context, admission.Request) (admission.Response, error)
+
 // Register makes a server serve the webhooks.
 func (w *Webhooks) Register(server webhook.Server) {
-	for path, handle := range map[string]admission.HandlerFunc{
-		PathMutateVMI:           w.mutateVMI,
-		PathValidateVMICreate:   w.validateVMICreate,
-		PathValidateVMIUpdate:   w.validateVMIUpdate,
-		PathValidateDomainPatch: w.validateDomainPatch,
+	for path, handle := range map[string]handler{
+		PathMutateVMI:         w.mutateVMI,
+		PathValidateVMICreate: w.validateVMICreate,
+		PathValidateVMIUpdate: w.validateVMIUpdate,
+		PathValidatePatch:     w.validatePatch,
+		PathValidatePolicy:    w.validatePolicy,
 	} {
-		server.Register(path, &admission.Webhook{Handler: handle})
+		server.Register(path, &admission.Webhook{Handler: counted(strings.TrimPrefix(path, "/"), handle)})
+	}
+}
+
+// Results of requests, as metrics.Admissions counts them.
+const (
+	resultAllowed = "allowed"
+	resultRefused = "refused"
+	resultError   = "error"
+)
+
+// counted counts the answers of a webhook, and says why it refuses.
+func counted(name string, handle handler) admission.HandlerFunc {
+	return func(ctx context.Context, req admission.Request) admission.Response {
+		response, err := handle(ctx, req)
+		result := resultAllowed
+		if err != nil {
+			response, result = refused(ctx, err)
+		}
+		metrics.Admissions.WithLabelValues(name, result).Inc()
+		return response
 	}
 }
 
@@ -75,19 +102,26 @@ func refuse(err error) error {
 
 func (r refusal) Unwrap() error { return r.error }
 
-// refused answers a request that an error ended. A refusal is Forbidden; an error of the API
-// server keeps its kind, so that the client knows whether it is worth trying again.
-func refused(ctx context.Context, err error) admission.Response {
+// refused answers a request that an error ended, and tells the result. A refusal is Forbidden,
+// unless it has a kind of its own; an error of the API server keeps its kind, so that the
+// client knows whether it is worth trying again.
+func refused(ctx context.Context, err error) (response admission.Response, result string) {
 	message := strings.ReplaceAll(err.Error(), "\n", "; ")
-	if errors.As(err, &refusal{}) {
-		log.FromContext(ctx).Info("Refused", "reason", message)
-		return admission.Denied(message)
+	status := apierrors.APIStatus(nil)
+	hasStatus := errors.As(err, &status)
+	if !errors.As(err, &refusal{}) {
+		log.FromContext(ctx).Error(err, "Cannot decide")
+		response = admission.Errored(http.StatusInternalServerError, errors.New(message))
+		response.Result.Reason = apierrors.ReasonForError(err)
+		if hasStatus && status.Status().Code >= http.StatusBadRequest {
+			response.Result.Code = status.Status().Code
+		}
+		return response, resultError
 	}
-	log.FromContext(ctx).Error(err, "Cannot decide")
-	response := admission.Errored(http.StatusInternalServerError, errors.New(message))
-	response.Result.Reason = apierrors.ReasonForError(err)
-	if status := apierrors.APIStatus(nil); errors.As(err, &status) && status.Status().Code >= http.StatusBadRequest {
-		response.Result.Code = status.Status().Code
+	log.FromContext(ctx).Info("Refused", "reason", message)
+	if hasStatus {
+		result := status.Status()
+		return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{Result: &result}}, resultRefused
 	}
-	return response
+	return admission.Denied(message), resultRefused
 }

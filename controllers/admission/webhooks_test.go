@@ -39,9 +39,12 @@ func TestWebhooks(t *testing.T) {
 	t.Run("Reinvocation", func(t *testing.T) { testReinvocation(t, s) })
 	t.Run("Tampering", func(t *testing.T) { testTampering(t, s) })
 	t.Run("Update", func(t *testing.T) { testUpdate(t, s) })
-	t.Run("DomainPatch", func(t *testing.T) { testDomainPatch(t, s) })
+	t.Run("Patch", func(t *testing.T) { testPatch(t, s) })
+	t.Run("Policy", func(t *testing.T) { testPolicy(t, s) })
 	t.Run("Migration", func(t *testing.T) { testMigration(t, s) })
 	t.Run("OutOfReach", func(t *testing.T) { testOutOfReach(t, s) })
+	t.Run("Cluster", func(t *testing.T) { testClusterObjects(t, s) })
+	t.Run("Newer", func(t *testing.T) { testNewer(t, s) }) // the last one: it changes the CRDs
 }
 
 // suite is a cluster whose webhooks run in this process.
@@ -57,11 +60,11 @@ func start(t *testing.T) *suite {
 	cluster := testcluster.Start(t, testcluster.Options{Webhooks: true})
 	s := &suite{Cluster: cluster, warnings: &warnings{}, events: events.NewFakeRecorder(100)}
 	s.webhooks = &admission.Webhooks{
-		Reader:  cluster.Client,
-		Writer:  cluster.Client,
-		Compile: program.NewCache().Compile,
-		Image:   render.Image{Name: "example/shim:v2"},
-		Events:  s.events,
+		Reader:   cluster.Client,
+		Writer:   cluster.Client,
+		Compiler: program.NewCache().Compiler(),
+		Image:    render.Image{Name: "example/shim:v2"},
+		Events:   s.events,
 	}
 	config := rest.CopyConfig(cluster.Env.Config)
 	config.WarningHandlerWithContext = s.warnings
@@ -197,6 +200,30 @@ func domainPatch(namespace, name string, changes ...func(*v1alpha1.DomainPatch))
 	return dp
 }
 
+// clusterPatch is domainPatch for the whole cluster.
+func clusterPatch(name string, changes ...func(*v1alpha1.DomainPatch)) *v1alpha1.ClusterDomainPatch {
+	cdp := &v1alpha1.ClusterDomainPatch{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	cdp.Spec.DomainPatchSpec = domainPatch("", name, changes...).Spec
+	return cdp
+}
+
+// nowhere is a team that no namespace has.
+const nowhere = "nowhere"
+
+// policy allows paths in the namespaces of a team.
+func policy(name, team string, allow ...string) *v1alpha1.DomainPatchPolicy {
+	p := &v1alpha1.DomainPatchPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	p.Spec.NamespaceSelector = ofTeam(team)
+	for _, path := range allow {
+		p.Spec.Allow = append(p.Spec.Allow, v1alpha1.AllowedPath{Path: path})
+	}
+	return p
+}
+
+func ofTeam(team string) *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchLabels: map[string]string{"team": team}}
+}
+
 func everyVMI(dp *v1alpha1.DomainPatch) { dp.Spec.Selector = &metav1.LabelSelector{} }
 func ignore(dp *v1alpha1.DomainPatch)   { dp.Spec.FailurePolicy = v1alpha1.FailurePolicyIgnore }
 func broken(dp *v1alpha1.DomainPatch)   { dp.Spec.Domain[0].Path = "/domain[" }
@@ -206,15 +233,16 @@ func cloudInit(dp *v1alpha1.DomainPatch) {
 		Path: "/package_update", Value: v1alpha1.JSON{Raw: []byte("true")}}}
 }
 
-// createBroken stores a patch that does not compile, as one is stored that an older version accepted.
-func (s *suite) createBroken(t *testing.T, dp *v1alpha1.DomainPatch) {
+// createUnchecked stores what the webhooks refuse, as what an older version accepted is stored.
+func (s *suite) createUnchecked(t *testing.T, object client.Object) {
 	t.Helper()
 	var configuration admissionregistrationv1.ValidatingWebhookConfiguration
 	if err := s.Get(t.Context(), client.ObjectKey{Name: "domainpatch"}, &configuration); err != nil {
 		t.Fatal(err)
 	}
 	for i := range configuration.Webhooks {
-		if configuration.Webhooks[i].Name == "domainpatch.domainpatch.kubevirt.io" {
+		if strings.HasSuffix(*configuration.Webhooks[i].ClientConfig.URL, admission.PathValidatePatch) ||
+			strings.HasSuffix(*configuration.Webhooks[i].ClientConfig.URL, admission.PathValidatePolicy) {
 			configuration.Webhooks[i].ObjectSelector = &metav1.LabelSelector{
 				MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "unchecked", Operator: metav1.LabelSelectorOpDoesNotExist}}}
 		}
@@ -222,13 +250,13 @@ func (s *suite) createBroken(t *testing.T, dp *v1alpha1.DomainPatch) {
 	if err := s.Client.Update(t.Context(), &configuration); err != nil {
 		t.Fatal(err)
 	}
-	dp.Labels = map[string]string{"unchecked": "yes"}
+	object.SetLabels(map[string]string{"unchecked": "yes"})
 	// The API server learns of the change of the configuration a moment later.
 	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		return s.Client.Create(ctx, dp.DeepCopy()) == nil, nil
+		return s.Client.Create(ctx, object.DeepCopyObject().(client.Object)) == nil, nil
 	})
 	if err != nil {
-		t.Fatalf("cannot store a patch that does not compile: %v", err)
+		t.Fatalf("cannot store what the webhooks refuse: %v", err)
 	}
 }
 

@@ -88,7 +88,7 @@ func (c *counter) hash(ctx context.Context, vmi *kubevirt.VirtualMachineInstance
 	if err != nil {
 		return "", err
 	}
-	b, err := render.Build(ctx, parsed, bindings, nil, c.compile)
+	b, err := render.Build(ctx, parsed, bindings, nil, render.Compiler{Patch: c.compile, Policy: render.CompilePolicy})
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()

@@ -75,7 +75,7 @@ func hashOf(t *testing.T, patches ...v1alpha1.DomainPatch) string {
 	for i := range patches {
 		bindings = append(bindings, render.Binding{Patch: render.DomainPatch(&patches[i])})
 	}
-	b, err := render.Build(t.Context(), render.VMI{CloudInit: true}, bindings, nil, render.Compile)
+	b, err := render.Build(t.Context(), render.VMI{CloudInit: true}, bindings, nil, render.NewCompiler())
 	if err != nil {
 		t.Fatal(err)
 	}

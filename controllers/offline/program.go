@@ -34,18 +34,18 @@ func Compile(ctx context.Context, objects Objects, vmi *VMI, all bool) (*Program
 	if err != nil {
 		return nil, err
 	}
-	compile, err := compileAll(patches, objects.Policies)
+	compiled, err := compileAll(patches, objects.Policies)
 	if err != nil {
 		return nil, err
 	}
 	p := &Program{}
 	switch {
 	case vmi == nil:
-		p.Bundle, err = buildAll(ctx, patches, objects.Policies, compile)
+		p.Bundle, err = buildAll(ctx, patches, objects.Policies, compiled)
 	case all:
-		p.Bundle, err = buildAll(ctx, patches, render.Policies(objects.namespace(vmi), objects.Policies), compile)
+		p.Bundle, err = buildAll(ctx, patches, render.Policies(objects.namespace(vmi), objects.Policies), compiled)
 	default:
-		p.Bundle, err = render.Render(ctx, vmi.VMI, objects.namespace(vmi), render.Objects{Patches: patches, Policies: objects.Policies}, compile)
+		p.Bundle, err = render.Render(ctx, vmi.VMI, objects.namespace(vmi), render.Objects{Patches: patches, Policies: objects.Policies}, compiled)
 	}
 	if vmi != nil {
 		p.vmi = vmi.JSON
@@ -122,7 +122,7 @@ func (o Objects) Unenforced(vmi *VMI) []string {
 
 // compileAll reports what is wrong with any of the patches and policies, also with those that
 // do not bind: a file with an error in it is refused as a whole. It returns what it compiled.
-func compileAll(patches []render.Patch, policies []v1alpha1.DomainPatchPolicy) (render.CompileFunc, error) {
+func compileAll(patches []render.Patch, policies []v1alpha1.DomainPatchPolicy) (render.Compiler, error) {
 	var errs []error
 	compiled := map[string]*patch.Program{}
 	for _, p := range patches {
@@ -133,11 +133,14 @@ func compileAll(patches []render.Patch, policies []v1alpha1.DomainPatchPolicy) (
 	for i := range policies {
 		errs = append(errs, render.CompilePolicy(&policies[i]))
 	}
-	return func(p render.Patch) (*patch.Program, error) { return compiled[p.ID()], nil }, errors.Join(errs...)
+	return render.Compiler{
+		Patch:  func(p render.Patch) (*patch.Program, error) { return compiled[p.ID()], nil },
+		Policy: func(*v1alpha1.DomainPatchPolicy) error { return nil },
+	}, errors.Join(errs...)
 }
 
 // buildAll makes one bundle of all patches, in their order.
-func buildAll(ctx context.Context, patches []render.Patch, policies []v1alpha1.DomainPatchPolicy, compile render.CompileFunc) (*render.Bundle, error) {
+func buildAll(ctx context.Context, patches []render.Patch, policies []v1alpha1.DomainPatchPolicy, compile render.Compiler) (*render.Bundle, error) {
 	bindings := make([]render.Binding, len(patches))
 	for i := range patches {
 		bindings[i].Patch = patches[i]

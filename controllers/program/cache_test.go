@@ -47,3 +47,23 @@ func TestCompile(t *testing.T) {
 		}
 	}
 }
+
+func TestCompilePolicy(t *testing.T) {
+	policy := func(generation int64, path string) *v1alpha1.DomainPatchPolicy {
+		return &v1alpha1.DomainPatchPolicy{
+			ObjectMeta: metav1.ObjectMeta{Name: "p", UID: "u", Generation: generation},
+			Spec:       v1alpha1.DomainPatchPolicySpec{Allow: []v1alpha1.AllowedPath{{Path: path}}},
+		}
+	}
+	compile := program.NewCache().Compiler().Policy
+	if err := compile(policy(1, "/domain/title")); err != nil {
+		t.Fatal(err)
+	}
+	err := compile(policy(2, "/domain["))
+	if err == nil {
+		t.Error("a new generation was taken for the old one")
+	}
+	if again := compile(policy(2, "/domain[")); again != err { //nolint:errorlint // the very same
+		t.Errorf("an error is not remembered: %v", again)
+	}
+}

@@ -62,7 +62,7 @@ func TestAnnotationFile(t *testing.T) {
 func renderedWithVolume(t *testing.T) *render.Bundle {
 	t.Helper()
 	patches := render.Patches(nil, []v1alpha1.ClusterDomainPatch{sharing("ovmf")})
-	b, err := render.Render(t.Context(), render.VMI{JSON: []byte("{}")}, render.Namespace{Name: "vms"}, render.Objects{Patches: patches}, render.Compile)
+	b, err := render.Render(t.Context(), render.VMI{JSON: []byte("{}")}, render.Namespace{Name: "vms"}, render.Objects{Patches: patches}, render.NewCompiler())
 	if err != nil {
 		t.Fatal(err)
 	}

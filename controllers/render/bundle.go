@@ -50,7 +50,7 @@ type Objects struct {
 
 // Render selects the patches that apply to a VMI and builds their bundle. See Bindings,
 // Policies and Build.
-func Render(ctx context.Context, vmi VMI, namespace Namespace, objects Objects, compile CompileFunc) (*Bundle, error) {
+func Render(ctx context.Context, vmi VMI, namespace Namespace, objects Objects, compile Compiler) (*Bundle, error) {
 	bindings, err := Bindings(vmi.Labels, namespace, objects.Patches)
 	if err != nil {
 		return nil, err
@@ -62,13 +62,13 @@ func Render(ctx context.Context, vmi VMI, namespace Namespace, objects Objects, 
 // the DomainPatches among them. Patches that cannot apply to it (see obstacle) are left
 // out under failurePolicy Ignore, and refuse the VMI under Fail. The error joins all such
 // refusals; it is also for a bundle over its limits, and for volumes that cannot be.
-func Build(ctx context.Context, vmi VMI, bindings []Binding, policies []v1alpha1.DomainPatchPolicy, compile CompileFunc) (*Bundle, error) {
+func Build(ctx context.Context, vmi VMI, bindings []Binding, policies []v1alpha1.DomainPatchPolicy, compile Compiler) (*Bundle, error) {
 	out := &Bundle{}
-	limits := govern(policies, bindings)
+	limits := govern(policies, bindings, compile.Policy)
 	var applying []Binding
 	var errs []error
 	for _, b := range bindings {
-		reason, refuse := b.obstacle(ctx, vmi, compile)
+		reason, refuse := b.obstacle(ctx, vmi, compile.Patch)
 		if reason == nil {
 			reason, refuse = b.ungovernable(limits)
 		}

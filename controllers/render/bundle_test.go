@@ -85,7 +85,7 @@ func TestRender(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := render.Render(t.Context(), vmi, render.Namespace{Name: "vms"}, render.Objects{Patches: render.Patches(tc.patches, nil)}, render.Compile)
+			got, err := render.Render(t.Context(), vmi, render.Namespace{Name: "vms"}, render.Objects{Patches: render.Patches(tc.patches, nil)}, render.NewCompiler())
 			checkError(t, err, tc.err, tc.reason)
 			if err != nil {
 				return
@@ -111,11 +111,11 @@ func TestBuildProvisional(t *testing.T) {
 	}
 	reads := domainPatch("a", everyVMI, cloudInit("vmi.spec.architecture == 'arm64'"))
 	bindings := []render.Binding{{Patch: render.DomainPatch(&reads)}}
-	if _, err := render.Build(t.Context(), vmi, bindings, nil, render.Compile); err == nil {
+	if _, err := render.Build(t.Context(), vmi, bindings, nil, render.NewCompiler()); err == nil {
 		t.Error("the final VMI lacks the field, and is not refused")
 	}
 	vmi.Provisional = true
-	got, err := render.Build(t.Context(), vmi, bindings, nil, render.Compile)
+	got, err := render.Build(t.Context(), vmi, bindings, nil, render.NewCompiler())
 	if err != nil || !got.Applies() {
 		t.Errorf("provisional: %v, %+v", err, got)
 	}
@@ -161,7 +161,7 @@ func TestBuildExpired(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	dp := domainPatch("a", everyVMI, ignore, cloudInit("vmi.metadata.name == 'vm'"))
-	_, err := render.Render(ctx, render.VMI{JSON: []byte("{}")}, render.Namespace{Name: "vms"}, render.Objects{Patches: []render.Patch{render.DomainPatch(&dp)}}, render.Compile)
+	_, err := render.Render(ctx, render.VMI{JSON: []byte("{}")}, render.Namespace{Name: "vms"}, render.Objects{Patches: []render.Patch{render.DomainPatch(&dp)}}, render.NewCompiler())
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Render: %v, want context.Canceled: without a finding no patch may be left out", err)
 	}
@@ -198,7 +198,7 @@ func TestConfigMap(t *testing.T) {
 // rendered is the bundle of patches for a VMI with a cloud-init volume.
 func rendered(t *testing.T, patches ...v1alpha1.DomainPatch) *render.Bundle {
 	t.Helper()
-	b, err := render.Render(t.Context(), render.VMI{CloudInit: true, JSON: []byte("{}")}, render.Namespace{Name: "vms"}, render.Objects{Patches: render.Patches(patches, nil)}, render.Compile)
+	b, err := render.Render(t.Context(), render.VMI{CloudInit: true, JSON: []byte("{}")}, render.Namespace{Name: "vms"}, render.Objects{Patches: render.Patches(patches, nil)}, render.NewCompiler())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@
 //	vmi, err := ParseVMI(json)                                     // what rendering needs of a VMI
 //	bindings, err := Bindings(vmi.Labels, namespace, patches)      // which patches bind, in order
 //	policies := Policies(namespace, policies)                      // which policies limit them
-//	bundle, err := Build(ctx, vmi, bindings, policies, Compile)    // what applies: content, hash, hooks, volume
+//	bundle, err := Build(ctx, vmi, bindings, policies, compiler)   // what applies: content, hash, hooks, volume
 //	bundle.ConfigMap(namespace)                                    // where the shim reads it
 //	bundle.Annotations(vmi.Annotations, image)                     // the VMI's two annotations
 //	bundle.Verify(vmi.Annotations, image)                          // whether a VMI has them

@@ -132,6 +132,16 @@ func cloudInitRule(r *v1alpha1.CloudInitRule) bundle.CloudInitRule {
 // often put a cache around it. An error says why the patch is not accepted.
 type CompileFunc func(Patch) (*patch.Program, error)
 
+// Compiler compiles what a VMI gets. Callers who see the same objects often, or know more
+// about them, put functions of their own around those of NewCompiler.
+type Compiler struct {
+	Patch  CompileFunc
+	Policy CompilePolicyFunc
+}
+
+// NewCompiler returns a Compiler that compiles everything each time.
+func NewCompiler() Compiler { return Compiler{Patch: Compile, Policy: CompilePolicy} }
+
 // Compile compiles one patch alone. Its error, of which patch.Errors lists the parts with
 // their field paths, is why the patch is not accepted.
 func Compile(p Patch) (*patch.Program, error) {

@@ -24,6 +24,9 @@ func Policies(namespace Namespace, all []v1alpha1.DomainPatchPolicy) []v1alpha1.
 	})
 }
 
+// CompilePolicyFunc says why a policy is not accepted, if so. CompilePolicy is one.
+type CompilePolicyFunc func(*v1alpha1.DomainPatchPolicy) error
+
 // CompilePolicy says why a policy is not accepted, if so; patch.Errors lists the parts of
 // the error with their field paths.
 func CompilePolicy(p *v1alpha1.DomainPatchPolicy) error {
@@ -51,7 +54,7 @@ type governance struct {
 	notAccepted error
 }
 
-func govern(policies []v1alpha1.DomainPatchPolicy, bindings []Binding) governance {
+func govern(policies []v1alpha1.DomainPatchPolicy, bindings []Binding, compile CompilePolicyFunc) governance {
 	var g governance
 	if !slices.ContainsFunc(bindings, Binding.limited) {
 		return g
@@ -59,7 +62,7 @@ func govern(policies []v1alpha1.DomainPatchPolicy, bindings []Binding) governanc
 	var errs []error
 	for i := range policies {
 		g.policies = append(g.policies, policyInBundle(&policies[i]))
-		errs = append(errs, CompilePolicy(&policies[i]))
+		errs = append(errs, compile(&policies[i]))
 	}
 	slices.SortFunc(g.policies, func(a, b bundle.Policy) int { return cmp.Compare(a.Name, b.Name) })
 	g.notAccepted = errors.Join(errs...)

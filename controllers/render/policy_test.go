@@ -65,7 +65,7 @@ func TestRenderPolicies(t *testing.T) {
 			if tc.admin {
 				objects.Patches = append(objects.Patches, render.ClusterDomainPatch(&admin))
 			}
-			got, err := render.Render(t.Context(), render.VMI{JSON: []byte("{}")}, render.Namespace{Name: "vms", Labels: map[string]string{"team": "a"}}, objects, render.Compile)
+			got, err := render.Render(t.Context(), render.VMI{JSON: []byte("{}")}, render.Namespace{Name: "vms", Labels: map[string]string{"team": "a"}}, objects, render.NewCompiler())
 			checkError(t, err, tc.err, tc.reason)
 			if err != nil {
 				return
@@ -116,7 +116,7 @@ func TestSharedPVC(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			vmi := render.VMI{JSON: []byte("{}"), Volumes: tc.volumes}
-			got, err := render.Render(t.Context(), vmi, render.Namespace{Name: "vms"}, render.Objects{Patches: render.Patches(nil, tc.patches)}, render.Compile)
+			got, err := render.Render(t.Context(), vmi, render.Namespace{Name: "vms"}, render.Objects{Patches: render.Patches(nil, tc.patches)}, render.NewCompiler())
 			checkError(t, err, tc.err, tc.reason)
 			if err != nil {
 				return
@@ -135,7 +135,7 @@ func TestSharedPVC(t *testing.T) {
 // Entries of others may not bring a volume of the same name: no pod can have both.
 func TestSharedPVCBeside(t *testing.T) {
 	cdp := sharing("ovmf")
-	b, err := render.Render(t.Context(), render.VMI{JSON: []byte("{}")}, render.Namespace{Name: "vms"}, render.Objects{Patches: []render.Patch{render.ClusterDomainPatch(&cdp)}}, render.Compile)
+	b, err := render.Render(t.Context(), render.VMI{JSON: []byte("{}")}, render.Namespace{Name: "vms"}, render.Objects{Patches: []render.Patch{render.ClusterDomainPatch(&cdp)}}, render.NewCompiler())
 	if err != nil {
 		t.Fatal(err)
 	}

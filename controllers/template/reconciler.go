@@ -38,10 +38,10 @@ type Reconciler struct {
 	// Client reads from the cache, and writes.
 	Client client.Client
 	// Ensure makes the ConfigMap of a bundle exist.
-	Ensure  func(context.Context, *corev1.ConfigMap) error
-	Compile render.CompileFunc
-	Image   render.Image
-	Events  events.EventRecorder
+	Ensure   func(context.Context, *corev1.ConfigMap) error
+	Compiler render.Compiler
+	Image    render.Image
+	Events   events.EventRecorder
 
 	memory memory
 	ask    func(Request) // puts a request into the queue; set by SetupWithManager
@@ -108,7 +108,7 @@ func (r *Reconciler) render(ctx context.Context, vm *kubevirt.VirtualMachine, na
 	if err != nil {
 		return nil, nil, err
 	}
-	bundle, err := render.Build(ctx, vmi, bindings, render.Policies(namespace, objects.Policies), r.Compile)
+	bundle, err := render.Build(ctx, vmi, bindings, render.Policies(namespace, objects.Policies), r.Compiler)
 	return bindings, bundle, err
 }
 

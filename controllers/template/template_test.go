@@ -52,7 +52,7 @@ func (s *suite) run(t *testing.T) {
 		t.Fatal(err)
 	}
 	writer := admission.Webhooks{Reader: mgr.GetAPIReader(), Writer: mgr.GetClient()}
-	r := &template.Reconciler{Client: mgr.GetClient(), Ensure: writer.Ensure, Compile: program.NewCache().Compile,
+	r := &template.Reconciler{Client: mgr.GetClient(), Ensure: writer.Ensure, Compiler: program.NewCache().Compiler(),
 		Image: render.Image{Name: "example/shim:v2"}, Events: s.events}
 	if err := r.SetupWithManager(mgr); err != nil {
 		t.Fatal(err)

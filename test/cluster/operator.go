@@ -169,7 +169,7 @@ func (c *Cluster) checkManagerWebhooks(ctx context.Context) error {
 	}
 	patch := &v1alpha1.DomainPatch{ObjectMeta: metav1.ObjectMeta{Name: "probe", Namespace: "default"}}
 	patch.Spec.Domain = []v1alpha1.DomainRule{{Op: "remove", Path: "/domain["}}
-	return wantRefusal(c.Create(ctx, patch, client.DryRunAll), "domainpatch.domainpatch.kubevirt.io")
+	return wantRefusal(c.Create(ctx, patch, client.DryRunAll), "patch.domainpatch.kubevirt.io")
 }
 
 // wantRefusal fails unless the error is that a webhook of this name, in quotes, refused.

@@ -57,7 +57,7 @@ func (s *scene) bundleWithVolume(namespace string) *render.Bundle {
 	patch.Spec.Domain = []v1alpha1.DomainRule{{Op: v1alpha1.DomainOpSet, Path: "/domain/description", Value: &text}}
 	patch.Spec.PVC = &v1alpha1.SharedPVC{Name: "ovmf", VolumePath: "/ovmf", SharedComputePath: "/var/run/domainpatch/ovmf"}
 	bundle, err := render.Render(s.ctx, render.VMI{JSON: []byte("{}")}, render.Namespace{Name: namespace},
-		render.Objects{Patches: render.Patches(nil, []v1alpha1.ClusterDomainPatch{patch})}, render.Compile)
+		render.Objects{Patches: render.Patches(nil, []v1alpha1.ClusterDomainPatch{patch})}, render.NewCompiler())
 	s.must(err)
 	return bundle
 }
