@@ -25,6 +25,7 @@ import (
 // +kubebuilder:storageversion
 // +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Effective",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Effective")].status`
 // +kubebuilder:printcolumn:name="Matched",type=integer,JSONPath=`.status.matched`
 // +kubebuilder:printcolumn:name="Current",type=integer,JSONPath=`.status.current`
 // +kubebuilder:printcolumn:name="Outdated",type=integer,JSONPath=`.status.outdated`
@@ -38,9 +39,10 @@ type ClusterDomainPatch struct {
 
 	// spec is what to patch, and where. It is required.
 	Spec ClusterDomainPatchSpec `json:"spec"`
-	// status is what the controller found.
+	// status is what the controller found. Before it looked, observedGeneration is -1.
 	//
 	// +optional
+	// +kubebuilder:default:={"observedGeneration":-1}
 	Status DomainPatchStatus `json:"status,omitzero"`
 }
 

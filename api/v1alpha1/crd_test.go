@@ -266,18 +266,22 @@ func testStatus(t *testing.T, c client.Client, config *rest.Config) {
 	if err := c.Create(t.Context(), patch); err != nil {
 		t.Fatal(err)
 	}
+	if n := patch.Status.ObservedGeneration; n != -1 { // else kstatus would take it for done
+		t.Errorf("observedGeneration of a new patch is %d, want -1", n)
+	}
 	patch.Status = v1alpha1.DomainPatchStatus{
 		ObservedGeneration: 1,
 		Conditions: []metav1.Condition{
 			{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAccepted, LastTransitionTime: metav1.Unix(1, 0)},
 			{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonSidecarGateOff, LastTransitionTime: metav1.Unix(1, 0)},
+			{Type: v1alpha1.ConditionEffective, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonEffective, LastTransitionTime: metav1.Unix(1, 0)},
 		},
 		Matched: 3, Current: 1, Outdated: 2,
 	}
 	if err := c.Status().Update(t.Context(), patch); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]any{"True", "False", 3.0, 1.0, 2.0, 0.0}, columns(t, config, "status")); diff != "" {
+	if diff := cmp.Diff([]any{"True", "False", "True", 3.0, 1.0, 2.0, 0.0}, columns(t, config, "status")); diff != "" {
 		t.Errorf("kubectl get: -want, +got:\n%s", diff)
 	}
 }

@@ -19,6 +19,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:storageversion
 // +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Effective",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Effective")].status`
 // +kubebuilder:printcolumn:name="Matched",type=integer,JSONPath=`.status.matched`
 // +kubebuilder:printcolumn:name="Current",type=integer,JSONPath=`.status.current`
 // +kubebuilder:printcolumn:name="Outdated",type=integer,JSONPath=`.status.outdated`
@@ -32,9 +33,10 @@ type DomainPatch struct {
 
 	// spec is what to patch, and where. It is required.
 	Spec DomainPatchSpec `json:"spec"`
-	// status is what the controller found.
+	// status is what the controller found. Before it looked, observedGeneration is -1.
 	//
 	// +optional
+	// +kubebuilder:default:={"observedGeneration":-1}
 	Status DomainPatchStatus `json:"status,omitzero"`
 }
 
@@ -178,7 +180,8 @@ type DomainPatchStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Accepted (the patch compiles) and Ready (VMs that bind it get it).
+	// conditions are Accepted (the patch compiles), Ready (VMs that bind it get it) and
+	// Effective (its edits come out as they are written).
 	//
 	// +optional
 	// +listType=map

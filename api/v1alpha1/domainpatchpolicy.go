@@ -18,6 +18,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:subresource:status
 // +kubebuilder:storageversion
 // +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63",message="the name must have at most 63 characters",fieldPath=".metadata"
 type DomainPatchPolicy struct {
@@ -27,9 +28,10 @@ type DomainPatchPolicy struct {
 
 	// spec is what is allowed, and where. It is required.
 	Spec DomainPatchPolicySpec `json:"spec"`
-	// status is what the controller found.
+	// status is what the controller found. Before it looked, observedGeneration is -1.
 	//
 	// +optional
+	// +kubebuilder:default:={"observedGeneration":-1}
 	Status DomainPatchPolicyStatus `json:"status,omitzero"`
 }
 
@@ -86,7 +88,7 @@ type DomainPatchPolicyStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Accepted: every path compiles. While a policy that selects a namespace
+	// conditions are Accepted (every path compiles) and Ready (it is enforced). While a policy that selects a namespace
 	// is not accepted, the namespace's patches are not applied: under failurePolicy Fail
 	// the VMI is refused, under Ignore it starts without them.
 	//

@@ -59,7 +59,7 @@ func newManager(cfg *rest.Config, opts options) (ctrl.Manager, error) {
 }
 
 func addReconcilers(mgr ctrl.Manager, programs *program.Cache) error {
-	conditions := &domainpatch.Reconciler{Client: mgr.GetClient(), Compile: programs.Compile, Events: mgr.GetEventRecorder("domainpatch")}
+	conditions := &domainpatch.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("domainpatch")}
 	numbers := &counts.Reconciler{Client: mgr.GetClient(), Compile: programs.Compile, Interval: counts.Interval}
 	return errors.Join(conditions.SetupWithManager(mgr), numbers.SetupWithManager(mgr))
 }

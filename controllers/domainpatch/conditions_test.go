@@ -10,13 +10,15 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/patch"
 )
 
-func TestConditions(t *testing.T) {
+// TestVerdict pins every reason, and which one counts where several hold.
+func TestVerdict(t *testing.T) {
 	installed := func(gates ...string) []kubevirt.KubeVirt {
 		k := kubevirt.KubeVirt{ObjectMeta: metav1.ObjectMeta{Namespace: "kv", Name: "kubevirt"}}
 		k.Spec.Configuration.DeveloperConfiguration.FeatureGates = gates
@@ -25,43 +27,50 @@ func TestConditions(t *testing.T) {
 	broken := errors.Join(
 		&patch.Error{Patch: "DomainPatch vms/a", Field: "spec.domain[0].path", Err: errors.New("bad path")},
 		&patch.Error{Patch: "DomainPatch vms/a", Field: "spec.domain[1].xml", Rule: "r", Err: errors.New("bad xml")})
+	const (
+		accepted    = "Accepted True Accepted: the patch compiles"
+		invalid     = "Accepted False Invalid: spec.domain[0].path: bad path; spec.domain[1].xml (r): bad xml"
+		notAccepted = "Ready False NotAccepted: the patch is not accepted: correct what condition Accepted lists"
+		ready       = "Ready True Ready: VMs that bind the patch get it when they start"
+	)
 	cases := map[string]struct {
-		reason    string
-		err       error
-		installed []kubevirt.KubeVirt
-		accepted  string // reason and message
-		ready     string
+		reason string
+		facts  facts
+		want   []string
 	}{
-		"Ready": {"all is well", nil, installed("Snapshot", "Sidecar"), "Accepted: the patch compiles", "Ready: VMs that bind the patch get it when they start"},
-		"Invalid": {"the user's error, all of it", broken, installed("Sidecar"),
-			"Invalid: spec.domain[0].path: bad path; spec.domain[1].xml (r): bad xml", "NotAccepted: the patch is not accepted: correct what condition Accepted lists"},
-		"InvalidFirst": {"what the user can change comes first", broken, nil,
-			"Invalid: spec.domain[0].path: bad path; spec.domain[1].xml (r): bad xml", "NotAccepted: the patch is not accepted: correct what condition Accepted lists"},
-		"GateOff": {"what to do, and where", nil, installed("sidecar"), "Accepted: the patch compiles",
-			"SidecarGateOff: KubeVirt's feature gate Sidecar is off: add it to spec.configuration.developerConfiguration.featureGates of KubeVirt kv/kubevirt"},
-		"NoKubeVirt": {"what to do", nil, nil, "Accepted: the patch compiles", "KubeVirtNotFound: the cluster has no KubeVirt object: install KubeVirt"},
+		"Ready":        {"all is well", facts{kubevirts: installed("Snapshot", "Sidecar")}, []string{accepted, ready}},
+		"Invalid":      {"the user's error, all of it", facts{err: broken, kubevirts: installed("Sidecar")}, []string{invalid, notAccepted}},
+		"InvalidFirst": {"what the user can change comes first", facts{err: broken, policiesInvalid: []string{"p"}}, []string{invalid, notAccepted}},
+		"GateOff": {"what to do, and where", facts{kubevirts: installed("sidecar")}, []string{accepted,
+			"Ready False SidecarGateOff: KubeVirt's feature gate Sidecar is off: add it to spec.configuration.developerConfiguration.featureGates of KubeVirt kv/kubevirt"}},
+		"NoKubeVirt": {"what to do", facts{}, []string{accepted, "Ready False KubeVirtNotFound: the cluster has no KubeVirt object: install KubeVirt"}},
+		"PolicyInvalid": {"a few names, and how many more", facts{policiesInvalid: []string{"a", "b", "c", "d", "e"}, kubevirts: installed()}, []string{accepted,
+			"Ready False PolicyNotAccepted: DomainPatchPolicy a, b, c and 2 more of the patch's namespace: not accepted, so that no patch of the namespace is applied: ask the cluster's admin to correct it"}},
+		"Policy": {"a policy is enforced with or without KubeVirt", facts{isPolicy: true}, []string{"Accepted True Accepted: the policy compiles",
+			"Ready True Ready: the DomainPatches of the selected namespaces are held to the policy when VMs start"}},
+		"InvalidPolicy": {"the admin's error", facts{isPolicy: true, err: errors.New("bad")}, []string{"Accepted False Invalid: bad",
+			"Ready False NotAccepted: the policy is not accepted: correct what condition Accepted lists"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := conditions(tc.err, tc.installed)
-			for i, want := range []string{tc.accepted, tc.ready} {
-				if text := got[i].Reason + ": " + got[i].Message; text != want {
-					t.Errorf("condition %s is %q, want %q: %s", got[i].Type, text, want, tc.reason)
-				}
-				if isTrue := got[i].Reason == got[i].Type; isTrue != (got[i].Status == metav1.ConditionTrue) {
-					t.Errorf("condition %s is %s for reason %s", got[i].Type, got[i].Status, got[i].Reason)
-				}
+			var got []string
+			for _, c := range tc.facts.verdict() {
+				got = append(got, fmt.Sprintf("%s %s %s: %s", c.Type, c.Status, c.Reason, c.Message))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("conditions, %s (-want +got):\n%s", tc.reason, diff)
 			}
 		})
 	}
 }
 
-func TestConditionsBounded(t *testing.T) {
+func TestVerdictBounded(t *testing.T) {
 	var errs []error
 	for i := range 100 {
 		errs = append(errs, &patch.Error{Field: fmt.Sprintf("spec.domain[%d]", i), Err: errors.New(strings.Repeat("é", 1000))})
 	}
-	if n := utf8.RuneCountInString(conditions(errors.Join(errs...), nil)[0].Message); n != 32768 {
+	f := facts{err: errors.Join(errs...)}
+	if n := utf8.RuneCountInString(f.verdict()[0].Message); n != 32768 {
 		t.Errorf("the message has %d characters, want the 32768 that the API allows", n)
 	}
 }

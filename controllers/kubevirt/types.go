@@ -25,7 +25,9 @@ var GroupVersion = schema.GroupVersion{Group: "kubevirt.io", Version: "v1"}
 func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypes(GroupVersion, &KubeVirt{}, &KubeVirtList{}, &VirtualMachineInstance{}, &VirtualMachineInstanceList{},
 		&VirtualMachine{}, &VirtualMachineList{})
+	s.AddKnownTypes(PluginGroupVersion, &Plugin{}, &PluginList{})
 	metav1.AddToGroupVersion(s, GroupVersion)
+	metav1.AddToGroupVersion(s, PluginGroupVersion)
 	return nil
 }
 

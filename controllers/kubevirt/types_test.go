@@ -5,11 +5,13 @@ package kubevirt_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
+	pluginv1alpha1 "kubevirt.io/api/plugin/v1alpha1"
 
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 )
@@ -30,6 +32,12 @@ func recode(t *testing.T, from, into any) {
 func TestKubeVirtsTypes(t *testing.T) {
 	if got, want := kubevirt.GroupVersion.String(), kubevirtv1.GroupVersion.String(); got != want {
 		t.Errorf("group and version %s, KubeVirt's are %s", got, want)
+	}
+	if got, want := kubevirt.PluginGroupVersion.String(), pluginv1alpha1.SchemeGroupVersion.String(); got != want {
+		t.Errorf("group and version of Plugin %s, KubeVirt's are %s", got, want)
+	}
+	if got, want := reflect.TypeFor[kubevirt.Plugin]().Name(), reflect.TypeFor[pluginv1alpha1.Plugin]().Name(); got != want {
+		t.Errorf("kind %s, KubeVirt's is %s", got, want)
 	}
 	for _, gates := range [][]string{nil, {"Sidecar"}, {"Other", "Sidecar"}, {"Other"}} {
 		theirs := kubevirtv1.KubeVirt{Spec: kubevirtv1.KubeVirtSpec{Configuration: kubevirtv1.KubeVirtConfiguration{
