@@ -9,10 +9,15 @@ import (
 	"github.com/open-policy-agent/cert-controller/pkg/rotator"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/domainpatch/domainpatch/controllers/admission"
 )
 
-// webhookConfiguration is the name of both webhook configurations in config/webhook.
-const webhookConfiguration = "domainpatch"
+// Webhook configurations.
+const (
+	webhookConfiguration  = "domainpatch"          // both in config/webhook
+	lockdownConfiguration = "domainpatch-lockdown" // in config/lockdown
+)
 
 // addCertificates makes the manager create and renew the certificate of the webhooks, if that
 // is wanted. The channel is closed when the certificate is in its directory.
@@ -25,6 +30,13 @@ func addCertificates(mgr ctrl.Manager, opts options) (<-chan struct{}, error) {
 		close(certified)
 		return certified, nil
 	}
+	webhooks := []rotator.WebhookInfo{
+		{Name: webhookConfiguration, Type: rotator.Mutating},
+		{Name: webhookConfiguration, Type: rotator.Validating},
+	}
+	if opts.lockdown != admission.LockdownOff {
+		webhooks = append(webhooks, rotator.WebhookInfo{Name: lockdownConfiguration, Type: rotator.Validating})
+	}
 	err := rotator.AddRotator(mgr, &rotator.CertRotator{
 		SecretKey:      types.NamespacedName{Namespace: opts.namespace, Name: opts.serviceName + "-certificate"},
 		CertDir:        opts.certDir,
@@ -32,10 +44,7 @@ func addCertificates(mgr ctrl.Manager, opts options) (<-chan struct{}, error) {
 		CAOrganization: "domainpatch",
 		DNSName:        fmt.Sprintf("%s.%s.svc", opts.serviceName, opts.namespace),
 		IsReady:        certified,
-		Webhooks: []rotator.WebhookInfo{
-			{Name: webhookConfiguration, Type: rotator.Mutating},
-			{Name: webhookConfiguration, Type: rotator.Validating},
-		},
+		Webhooks:       webhooks,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up the certificates: %w", err)

@@ -13,6 +13,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 
+	"github.com/domainpatch/domainpatch/controllers/admission"
 	"github.com/domainpatch/domainpatch/controllers/render"
 )
 
@@ -34,6 +35,7 @@ type options struct {
 	metricsAddress string
 	healthAddress  string
 	leaderElection bool
+	lockdown       admission.LockdownMode
 	level          slog.Level
 }
 
@@ -55,6 +57,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&o.metricsAddress, "metrics-address", ":8080", "`address` on which to serve metrics; 0 for nowhere")
 	flags.StringVar(&o.healthAddress, "health-address", ":8081", "`address` on which to serve /healthz and /readyz; 0 for nowhere")
 	flags.BoolVar(&o.leaderElection, "leader-election", true, "let one replica alone write the status of patches; all serve the webhooks")
+	flags.StringVar((*string)(&o.lockdown), "lockdown", string(admission.LockdownOff), "`mode`: off, audit or enforce: what to do about hook sidecars that are not DomainPatch's; needs config/lockdown")
 	flags.TextVar(&o.level, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -80,6 +83,10 @@ func (o options) validate() error {
 		return fmt.Errorf("--render-into: %q is neither %s nor %s", o.renderInto, renderIntoInstance, renderIntoTemplate)
 	case o.webhookPort < 1 || o.webhookPort > 65535:
 		return fmt.Errorf("--webhook-port: %d is not between 1 and 65535", o.webhookPort)
+	case !slices.Contains([]admission.LockdownMode{admission.LockdownOff, admission.LockdownAudit, admission.LockdownEnforce}, o.lockdown):
+		return fmt.Errorf("--lockdown: %q is none of off, audit and enforce", o.lockdown)
+	case o.lockdown != admission.LockdownOff && o.renderInto == renderIntoTemplate:
+		return errors.New("--lockdown needs webhooks, and there are none with --render-into=template")
 	case o.namespace == "" || o.certDir == "":
 		return errors.New("--namespace and --cert-dir must not be empty")
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/domainpatch/domainpatch/controllers/admission"
 	"github.com/domainpatch/domainpatch/controllers/render"
 )
 
@@ -32,7 +33,7 @@ func TestParse(t *testing.T) {
 		o := options{
 			image: render.Image{Name: "i"}, namespace: "domainpatch-system", serviceName: "domainpatch-webhook",
 			certDir: "/var/run/domainpatch/certificate", certRotation: true, webhookPort: 9443,
-			metricsAddress: ":8080", healthAddress: ":8081", leaderElection: true,
+			metricsAddress: ":8080", healthAddress: ":8081", leaderElection: true, lockdown: admission.LockdownOff,
 		}
 		change(&o)
 		return o
@@ -45,12 +46,14 @@ func TestParse(t *testing.T) {
 	}{
 		"Least": {"all else has defaults", "--shim-image i", defaults(func(*options) {}), ""},
 		"All": {"every flag", "--shim-image=i --shim-image-pull-policy=Always --namespace=n --service-name=s --cert-dir=d --cert-rotation=false " +
-			"--webhook-host=h --webhook-port=1 --metrics-address=0 --health-address=:1 --leader-election=false --log-level=debug",
+			"--webhook-host=h --webhook-port=1 --metrics-address=0 --health-address=:1 --leader-election=false --lockdown=audit --log-level=debug",
 			options{image: render.Image{Name: "i", PullPolicy: "Always"}, namespace: "n", serviceName: "s", certDir: "d", webhookHost: "h", webhookPort: 1,
-				metricsAddress: "0", healthAddress: ":1", level: slog.LevelDebug}, ""},
+				metricsAddress: "0", healthAddress: ":1", lockdown: admission.LockdownAudit, level: slog.LevelDebug}, ""},
 		"NoImage":    {"there is no shim to run", "", options{}, "--shim-image is missing"},
 		"PullPolicy": {"KubeVirt would make a pod that Kubernetes refuses", "--shim-image i --shim-image-pull-policy Often", options{}, `"Often"`},
 		"Port":       {"no such port", "--shim-image i --webhook-port 0", options{}, "--webhook-port"},
+		"Lockdown":   {"a misspelt mode must not be none", "--shim-image i --lockdown=enforced", options{}, "--lockdown: \"enforced\""},
+		"NoWebhook":  {"nothing would be kept off", "--shim-image i --lockdown=enforce --render-into=template", options{}, "--lockdown needs webhooks"},
 		"Namespace":  {"a variable that was not set", "--shim-image i --namespace=", options{}, "--namespace"},
 		"Positional": {"a flag without its dashes is no wish", "--shim-image i leader-election", options{}, `"leader-election"`},
 		"Unknown":    {"a typo is no wish", "--shim-imag i", options{}, "shim-imag"},

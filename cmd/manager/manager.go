@@ -86,6 +86,7 @@ func addWebhooks(mgr ctrl.Manager, opts options, programs *program.Cache) error 
 		Compiler: programs.Compiler(),
 		Image:    opts.image,
 		Events:   mgr.GetEventRecorder("domainpatch"),
+		Lockdown: admission.Lockdown{Mode: opts.lockdown, Image: opts.image},
 	}
 	webhooks.Register(server)
 	return errors.Join(

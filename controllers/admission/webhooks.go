@@ -38,6 +38,7 @@ const (
 	PathValidateVMIUpdate = "/validate-vmi-update"
 	PathValidatePatch     = "/validate-patch"
 	PathValidatePolicy    = "/validate-policy"
+	PathLockdown          = "/lockdown"
 )
 
 // Webhooks is what the webhooks share.
@@ -52,6 +53,8 @@ type Webhooks struct {
 	Image render.Image
 	// Events tells the owners of patches which VMIs start without them.
 	Events events.EventRecorder
+	// Lockdown keeps hook sidecars of others off VMs; its zero value does nothing.
+	Lockdown Lockdown
 }
 
 // handler answers a request. An error refuses it, see refused.
@@ -65,6 +68,7 @@ func (w *Webhooks) Register(server webhook.Server) {
 		PathValidateVMIUpdate: w.validateVMIUpdate,
 		PathValidatePatch:     w.validatePatch,
 		PathValidatePolicy:    w.validatePolicy,
+		PathLockdown:          w.Lockdown.handle,
 	} {
 		server.Register(path, &admission.Webhook{Handler: counted(strings.TrimPrefix(path, "/"), handle)})
 	}

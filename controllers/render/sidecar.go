@@ -4,6 +4,8 @@
 package render
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"reflect"
 	"strings"
@@ -139,6 +141,22 @@ func (b *Bundle) checkVolume(others v1alpha1.HookSidecars) error {
 		}
 	}
 	return nil
+}
+
+// IsRendered tells whether an entry is one that Entry makes, of whatever bundle; the image's
+// tag and the pull policy may differ. The claim of an entry (pvc) is not judged: which one is
+// right is for Verify to say, which knows the bundle.
+func IsRendered(entry v1alpha1.HookSidecar, image Image) bool {
+	sum, ok := entry.BundleSHA256()
+	if !ok || len(sum) != hex.EncodedLen(sha256.Size) {
+		return false
+	}
+	b := Bundle{SHA256: sum}
+	got := ownEntry{HookSidecar: entry}
+	got.PVC = nil
+	withoutCloudInit := got.appliesLike(b.Entry(image))
+	b.CloudInit = true
+	return withoutCloudInit || got.appliesLike(b.Entry(image))
 }
 
 // ownEntry is an entry of the annotation that is DomainPatch's, whoever wrote it.
