@@ -34,31 +34,18 @@ type options struct {
 	webhookPort    int
 	metricsAddress string
 	healthAddress  string
-	leaderElection bool
-	lockdown       admission.LockdownMode
-	level          slog.Level
+	// profilingAddress is empty where profiles are not served.
+	profilingAddress string
+	leaderElection   bool
+	lockdown         admission.LockdownMode
+	level            slog.Level
 }
 
 // parse reads the flags. Errors that it returns are not printed yet; the usage that -h asks for is.
 func parse(args []string, out io.Writer) (options, error) {
 	var o options
-	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
+	flags := o.flags()
 	flags.SetOutput(io.Discard)
-	config.RegisterFlags(flags)
-	flags.StringVar(&o.image.Name, "shim-image", "", "`image` of the shim that runs beside patched VMs (required)")
-	flags.StringVar(&o.image.PullPolicy, "shim-image-pull-policy", "", "`policy`: Always, IfNotPresent or Never; Kubernetes chooses if empty")
-	flags.StringVar(&o.renderInto, "render-into", renderIntoInstance, "`where` to write what the patches of a VM render to: instance (by webhooks) or template (weaker, without any webhook)")
-	flags.StringVar(&o.namespace, "namespace", "domainpatch-system", "`namespace` of the operator, for its lease, certificate and service")
-	flags.StringVar(&o.serviceName, "service-name", "domainpatch-webhook", "`name` of the service that leads to the webhooks")
-	flags.StringVar(&o.certDir, "cert-dir", "/var/run/domainpatch/certificate", "`directory` with tls.crt and tls.key of the webhooks")
-	flags.BoolVar(&o.certRotation, "cert-rotation", true, "create and renew the certificate, and put its CA into the webhook configurations")
-	flags.StringVar(&o.webhookHost, "webhook-host", "", "`address` on which to serve the webhooks; all if empty")
-	flags.IntVar(&o.webhookPort, "webhook-port", 9443, "`port` on which to serve the webhooks")
-	flags.StringVar(&o.metricsAddress, "metrics-address", ":8080", "`address` on which to serve metrics; 0 for nowhere")
-	flags.StringVar(&o.healthAddress, "health-address", ":8081", "`address` on which to serve /healthz and /readyz; 0 for nowhere")
-	flags.BoolVar(&o.leaderElection, "leader-election", true, "let one replica alone write the status of patches; all serve the webhooks")
-	flags.StringVar((*string)(&o.lockdown), "lockdown", string(admission.LockdownOff), "`mode`: off, audit or enforce: what to do about hook sidecars that are not DomainPatch's; needs config/lockdown")
-	flags.TextVar(&o.level, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		flags.SetOutput(out)
@@ -71,6 +58,28 @@ func parse(args []string, out io.Writer) (options, error) {
 		return o, fmt.Errorf("unexpected argument %q: the manager takes flags only", flags.Arg(0))
 	}
 	return o, o.validate()
+}
+
+// flags are those that set the options, which they give their defaults.
+func (o *options) flags() *flag.FlagSet {
+	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
+	config.RegisterFlags(flags)
+	flags.StringVar(&o.image.Name, "shim-image", "", "`image` of the shim that runs beside patched VMs (required)")
+	flags.StringVar(&o.image.PullPolicy, "shim-image-pull-policy", "", "`policy`: Always, IfNotPresent or Never; Kubernetes chooses if empty")
+	flags.StringVar(&o.renderInto, "render-into", renderIntoInstance, "`where` to write what the patches of a VM render to: instance (by webhooks) or template (weaker, without any webhook)")
+	flags.StringVar(&o.namespace, "namespace", "domainpatch-system", "`namespace` of the operator, for its lease, certificate and service")
+	flags.StringVar(&o.serviceName, "service-name", "domainpatch-webhook", "`name` of the service that leads to the webhooks")
+	flags.StringVar(&o.certDir, "cert-dir", "/var/run/domainpatch/certificate", "`directory` with tls.crt and tls.key of the webhooks")
+	flags.BoolVar(&o.certRotation, "cert-rotation", true, "create and renew the certificate, and put its CA into the webhook configurations")
+	flags.StringVar(&o.webhookHost, "webhook-host", "", "`address` on which to serve the webhooks; all if empty")
+	flags.IntVar(&o.webhookPort, "webhook-port", 9443, "`port` on which to serve the webhooks")
+	flags.StringVar(&o.metricsAddress, "metrics-address", ":8080", "`address` on which to serve metrics; 0 for nowhere")
+	flags.StringVar(&o.healthAddress, "health-address", ":8081", "`address` on which to serve /healthz and /readyz; 0 for nowhere")
+	flags.StringVar(&o.profilingAddress, "profiling-address", "", "`address` on which to serve Go's profiles, such as localhost:6060; nowhere if empty")
+	flags.BoolVar(&o.leaderElection, "leader-election", true, "let one replica alone write the status of patches; all serve the webhooks")
+	flags.StringVar((*string)(&o.lockdown), "lockdown", string(admission.LockdownOff), "`mode`: off, audit or enforce: what to do about hook sidecars that are not DomainPatch's; needs config/lockdown")
+	flags.TextVar(&o.level, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
+	return flags
 }
 
 func (o options) validate() error {

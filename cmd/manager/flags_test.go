@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -46,9 +47,9 @@ func TestParse(t *testing.T) {
 	}{
 		"Least": {"all else has defaults", "--shim-image i", defaults(func(*options) {}), ""},
 		"All": {"every flag", "--shim-image=i --shim-image-pull-policy=Always --namespace=n --service-name=s --cert-dir=d --cert-rotation=false " +
-			"--webhook-host=h --webhook-port=1 --metrics-address=0 --health-address=:1 --leader-election=false --lockdown=audit --log-level=debug",
-			options{image: render.Image{Name: "i", PullPolicy: "Always"}, namespace: "n", serviceName: "s", certDir: "d", webhookHost: "h", webhookPort: 1,
-				metricsAddress: "0", healthAddress: ":1", lockdown: admission.LockdownAudit, level: slog.LevelDebug}, ""},
+			"--render-into=instance --webhook-host=h --webhook-port=1 --metrics-address=0 --health-address=:1 --profiling-address=localhost:2 --leader-election=false --lockdown=audit --log-level=debug",
+			options{image: render.Image{Name: "i", PullPolicy: "Always"}, renderInto: "instance", namespace: "n", serviceName: "s", certDir: "d", webhookHost: "h", webhookPort: 1,
+				metricsAddress: "0", healthAddress: ":1", profilingAddress: "localhost:2", lockdown: admission.LockdownAudit, level: slog.LevelDebug}, ""},
 		"NoImage":    {"there is no shim to run", "", options{}, "--shim-image is missing"},
 		"PullPolicy": {"KubeVirt would make a pod that Kubernetes refuses", "--shim-image i --shim-image-pull-policy Often", options{}, `"Often"`},
 		"Port":       {"no such port", "--shim-image i --webhook-port 0", options{}, "--webhook-port"},
@@ -82,17 +83,32 @@ func TestHelp(t *testing.T) {
 	if _, err := parse([]string{"-h"}, &out); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("parse: %v, want flag.ErrHelp", err)
 	}
+	if !strings.Contains(out.String(), "-shim-image image") {
+		t.Errorf("the usage does not tell of --shim-image:\n%s", &out)
+	}
+}
+
+// TestDocumented compares the table of flags in docs/operations.md with the flags: their
+// names and their defaults. A default in words stands for an empty one.
+func TestDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(out.String()) {
-		if name, ok := strings.CutPrefix(line, "  -"); ok {
-			name, _, _ = strings.Cut(strings.TrimSpace(name), " ")
-			if !strings.Contains(string(text), "`--"+name) {
-				t.Errorf("docs/operations.md does not tell of --%s", name)
-			}
+	documented := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `--([a-z-]+)` \\| (.*?) \\| .+ \\|$").FindAllStringSubmatch(string(text), -1) {
+		if _, twice := documented[row[1]]; twice {
+			t.Errorf("docs/operations.md tells twice of --%s", row[1])
 		}
+		documented[row[1]] = ""
+		if value := strings.Trim(row[2], "`"); value != row[2] {
+			documented[row[1]] = value
+		}
+	}
+	defined := map[string]string{}
+	(&options{}).flags().VisitAll(func(f *flag.Flag) { defined[f.Name] = strings.ToLower(f.DefValue) }) // slog writes levels in capitals
+	if diff := cmp.Diff(defined, documented); diff != "" {
+		t.Errorf("flags and their defaults in docs/operations.md (-defined +documented):\n%s", diff)
 	}
 }
 

@@ -37,6 +37,7 @@ func newManager(cfg *rest.Config, opts options) (ctrl.Manager, error) {
 		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
 		Metrics:                       metricsserver.Options{BindAddress: opts.metricsAddress},
 		HealthProbeBindAddress:        opts.healthAddress,
+		PprofBindAddress:              opts.profilingAddress,
 		LeaderElection:                opts.leaderElection,
 		LeaderElectionID:              "domainpatch-manager",
 		LeaderElectionNamespace:       opts.namespace,
