@@ -36,7 +36,10 @@ import (
 	"github.com/domainpatch/domainpatch/controllers/testcluster"
 )
 
-const configFolder = "../../config"
+const (
+	configFolder   = "../../config"
+	serviceAccount = "system:serviceaccount:domainpatch-system:domainpatch-manager"
+)
 
 // TestServes runs the program against an API server, with the rights that config/rbac gives
 // it and the webhook configurations of config/webhook, and follows a patch into a VMI.
@@ -222,24 +225,34 @@ func install(t *testing.T, c *testcluster.Cluster, folders ...string) {
 	t.Helper()
 	strict := client.WithFieldValidation(c.Client, metav1.FieldValidationStrict)
 	for _, folder := range folders {
-		var k struct{ Resources []string }
-		read(t, filepath.Join(configFolder, folder, "kustomization.yaml"), &k)
-		for _, file := range k.Resources {
-			text, err := os.ReadFile(filepath.Join(configFolder, folder, file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for document := range strings.SplitSeq(string(text), "\n---\n") {
-				var object unstructured.Unstructured
-				if err := yaml.Unmarshal([]byte(document), &object); err != nil {
-					t.Fatal(err)
-				}
-				if err := strict.Create(t.Context(), &object); err != nil {
-					t.Fatalf("%s/%s: %v", folder, file, err)
-				}
+		for _, object := range manifests(t, folder) {
+			if err := strict.Create(t.Context(), object); err != nil {
+				t.Fatalf("%s: %s %s: %v", folder, object.GetKind(), object.GetName(), err)
 			}
 		}
 	}
+}
+
+// manifests reads what a folder of config holds.
+func manifests(t *testing.T, folder string) []*unstructured.Unstructured {
+	t.Helper()
+	var k struct{ Resources []string }
+	read(t, filepath.Join(configFolder, folder, "kustomization.yaml"), &k)
+	var all []*unstructured.Unstructured
+	for _, file := range k.Resources {
+		text, err := os.ReadFile(filepath.Join(configFolder, folder, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for document := range strings.SplitSeq(string(text), "\n---\n") {
+			object := &unstructured.Unstructured{}
+			if err := yaml.Unmarshal([]byte(document), object); err != nil {
+				t.Fatalf("%s/%s: %v", folder, file, err)
+			}
+			all = append(all, object)
+		}
+	}
+	return all
 }
 
 func read(t *testing.T, path string, into any) {
@@ -263,7 +276,6 @@ type process struct {
 // replica starts a replica as the service account that config/rbac binds.
 func replica(t *testing.T, c *testcluster.Cluster, args ...string) *process {
 	t.Helper()
-	const serviceAccount = "system:serviceaccount:domainpatch-system:domainpatch-manager"
 	user, err := c.Env.AddUser(envtest.User{Name: serviceAccount, Groups: []string{"system:serviceaccounts", "system:serviceaccounts:domainpatch-system"}}, nil)
 	if err != nil {
 		t.Fatal(err)

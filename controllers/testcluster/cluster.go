@@ -7,7 +7,9 @@
 package testcluster
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -33,6 +35,9 @@ const (
 type Cluster struct {
 	Env *envtest.Environment
 	client.Client
+	// AuditLog is the file with what the user of Options.Audit asked for: one JSON object per
+	// line, of kind Event and group audit.k8s.io, without contents.
+	AuditLog string
 }
 
 // Options says what is installed.
@@ -42,6 +47,8 @@ type Options struct {
 	// Webhooks installs the webhook configurations, with URLs that lead to
 	// Cluster.Env.WebhookInstallOptions.LocalServingHost and -Port.
 	Webhooks bool
+	// Audit is a user whose requests are logged; empty for none.
+	Audit string
 }
 
 // Start starts an API server that ends with the test.
@@ -63,6 +70,10 @@ func Start(t *testing.T, opts Options) *Cluster {
 	if opts.Webhooks {
 		env.WebhookInstallOptions.Paths = []string{root + "/config/webhook/mutating.yaml", root + "/config/webhook/validating.yaml"}
 	}
+	auditLog := ""
+	if opts.Audit != "" {
+		auditLog = audit(t, env.ControlPlane.GetAPIServer(), opts.Audit)
+	}
 	config, err := env.Start()
 	t.Cleanup(func() {
 		if err := env.Stop(); err != nil {
@@ -76,7 +87,26 @@ func Start(t *testing.T, opts Options) *Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Cluster{Env: env, Client: c}
+	return &Cluster{Env: env, Client: c, AuditLog: auditLog}
+}
+
+// audit makes the API server log what a user asks for, and returns the file.
+func audit(t *testing.T, server *envtest.APIServer, user string) string {
+	t.Helper()
+	folder := t.TempDir()
+	policy, file := filepath.Join(folder, "policy.yaml"), filepath.Join(folder, "audit.log")
+	err := os.WriteFile(policy, fmt.Appendf(nil, `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: Metadata, users: [%q]}
+- {level: None}
+`, user), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Configure().Set("audit-policy-file", policy).Set("audit-log-path", file)
+	return file
 }
 
 // Scheme knows all kinds that the operator uses.
