@@ -30,6 +30,20 @@ type Options struct {
 	Logs string
 	// Progress, if set, is told what has been started and how long that took.
 	Progress func(what string, took time.Duration)
+
+	// Managers is how many replicas of the manager run; 0 means one. They have names from
+	// manager-0 on, and are reached by addresses that lead to those that are ready.
+	Managers int
+	// ManagerFlags follow those of config/default, for example --log-level=debug.
+	ManagerFlags []string
+	// RestartManagers is whether a manager that ends by itself is started again, which the
+	// kubelet would do. Without it that is an error.
+	RestartManagers bool
+	// APIServerFlags are added to those of kube-apiserver, without dashes.
+	APIServerFlags map[string]string
+	// Controllers are those of kube-controller-manager's that run, for example
+	// namespace-controller. Without any it does not run.
+	Controllers []string
 }
 
 // Cluster is a running cluster. The embedded client is the admin's, and talks to the API
@@ -45,8 +59,12 @@ type Cluster struct {
 	config      *rest.Config // the admin's
 
 	kubeVirt   []kubeVirtServer
-	configured uint64 // resource version of the KubeVirt object
-	shimImage  string // which stands for the program shim
+	configured uint64   // resource version of the KubeVirt object
+	shimImage  string   // which stands for the program shim
+	apiServer  *process // since its first restart
+
+	replicas []*replica
+	webhooks webhooks
 
 	mutex     sync.Mutex
 	stopped   bool
@@ -64,7 +82,7 @@ func Start(ctx context.Context, options Options) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(options.Logs, 0o755); err != nil {
+	if err := makeLogs(options.Logs); err != nil {
 		return nil, fmt.Errorf("cannot make the folder for logs: %w", err)
 	}
 	dir, err := os.MkdirTemp("", "domainpatch-")
@@ -72,6 +90,7 @@ func Start(ctx context.Context, options Options) (_ *Cluster, err error) {
 		return nil, err
 	}
 	c := &Cluster{options: options, tools: tools, dir: dir}
+	c.tools.own = filepath.Join(dir, "programs")
 	c.stop = sync.OnceValue(c.stopAll)
 	defer func() {
 		if err != nil {
@@ -101,6 +120,15 @@ func Start(ctx context.Context, options Options) (_ *Cluster, err error) {
 	return c, nil
 }
 
+// makeLogs makes the folder for logs, without those of an earlier cluster.
+func makeLogs(folder string) error {
+	logs, err := filepath.Glob(filepath.Join(folder, "*.log"))
+	for _, log := range logs {
+		err = errors.Join(err, os.Remove(log))
+	}
+	return errors.Join(err, os.MkdirAll(folder, 0o755))
+}
+
 // Stop ends all processes and removes their files, but for the logs. It fails where the
 // manager or a sidecar did not end well, or something could not be stopped. Further calls
 // do nothing and return the same.
@@ -115,6 +143,7 @@ func (c *Cluster) stopAll() error {
 	processes := c.processes
 	c.mutex.Unlock()
 	errs := stopAll(processes)
+	c.webhooks.close()
 	errs = append(errs, c.servers.Stop())
 	left, err := childrenOn(c.dir)
 	errs = append(errs, err)

@@ -63,6 +63,9 @@ func (c *Cluster) startServers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.startControllers(); err != nil {
+		return err
+	}
 	return c.createDefinitions(ctx)
 }
 
@@ -135,6 +138,9 @@ func (c *Cluster) configureServers() error {
 		Set("requestheader-username-headers", "X-Remote-User").
 		Set("requestheader-group-headers", "X-Remote-Group").
 		Set("requestheader-extra-headers-prefix", "X-Remote-Extra-")
+	for flag, value := range c.options.APIServerFlags {
+		server.Configure().Set(flag, value)
+	}
 	var errs [4]error
 	etcd.Path, errs[0] = c.leash("etcd")
 	server.Path, errs[1] = c.leash("kube-apiserver")

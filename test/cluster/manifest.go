@@ -52,8 +52,8 @@ func parseManifest(name string, data []byte) ([]*unstructured.Unstructured, erro
 	}
 }
 
-// Apply applies objects as kubectl does: namespaces first, what has no namespace and needs
-// one into that of the name default.
+// Apply applies objects as kubectl does: namespaces first, webhook configurations last, what
+// has no namespace and needs one into that of the name default.
 func (c *Cluster) Apply(ctx context.Context, objects ...*unstructured.Unstructured) error {
 	objects = slices.Clone(objects)
 	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int { return rank(a) - rank(b) })
@@ -75,8 +75,11 @@ func (c *Cluster) Apply(ctx context.Context, objects ...*unstructured.Unstructur
 }
 
 func rank(object *unstructured.Unstructured) int {
-	if object.GetKind() == "Namespace" {
+	switch object.GetKind() {
+	case "Namespace":
 		return 0
+	case "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration":
+		return 2
 	}
 	return 1
 }

@@ -7,11 +7,9 @@ package cluster
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -32,19 +30,16 @@ func (c *Cluster) startOperator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	port, err := freePort()
-	if err != nil {
+	if err := c.addReplicas(objects); err != nil {
 		return err
 	}
-	deployment := &appsv1.Deployment{}
+	if err := c.startWebhooks(); err != nil {
+		return err
+	}
 	for _, object := range objects {
 		switch object.GetKind() {
 		case "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration":
-			if err := c.pointWebhooks(object, port); err != nil {
-				return err
-			}
-		case "Deployment":
-			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, deployment); err != nil {
+			if err := c.webhooks.point(object, c.certificate.pem); err != nil {
 				return err
 			}
 		}
@@ -52,64 +47,67 @@ func (c *Cluster) startOperator(ctx context.Context) error {
 	if err := c.Apply(ctx, objects...); err != nil {
 		return err
 	}
-	return c.startManager(ctx, deployment, port)
+	for _, r := range c.replicas {
+		if err := c.startReplica(r); err != nil {
+			return err
+		}
+	}
+	if err := c.AwaitManagers(ctx); err != nil {
+		return err
+	}
+	return c.Until(ctx, "the manager's webhooks are called", c.checkManagerWebhooks)
 }
 
-// pointWebhooks replaces the Service in a webhook configuration by a URL, and puts the CA
-// beside it, which the operator does in a real cluster.
-func (c *Cluster) pointWebhooks(object *unstructured.Unstructured, port int) error {
-	webhooks, _, err := unstructured.NestedSlice(object.Object, "webhooks")
+// addReplicas makes the replicas of the Deployment among the objects, without starting them.
+func (c *Cluster) addReplicas(objects []*unstructured.Unstructured) error {
+	deployment := &appsv1.Deployment{}
+	for _, object := range objects {
+		if object.GetKind() != "Deployment" {
+			continue
+		}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, deployment); err != nil {
+			return err
+		}
+	}
+	args, err := c.managerArguments(deployment)
 	if err != nil {
 		return err
 	}
-	for _, webhook := range webhooks {
-		webhook := webhook.(map[string]any)
-		path, found, err := unstructured.NestedString(webhook, "clientConfig", "service", "path")
-		if err != nil || !found {
-			return fmt.Errorf("webhook %v has no path: %w", webhook["name"], err)
+	for i := range max(c.options.Managers, 1) {
+		name := "manager"
+		if c.options.Managers > 1 {
+			name += "-" + strconv.Itoa(i)
 		}
-		webhook["clientConfig"] = map[string]any{
-			"url":      fmt.Sprintf("https://127.0.0.1:%d%s", port, path),
-			"caBundle": base64.StdEncoding.EncodeToString(c.certificate.pem),
+		r, err := newReplica(name, args)
+		if err != nil {
+			return err
 		}
+		c.replicas = append(c.replicas, r)
 	}
-	return unstructured.SetNestedSlice(object.Object, webhooks, "webhooks")
+	return nil
 }
 
-// startManager runs the manager as its Pod would: as its ServiceAccount, with its arguments.
-// Only where it serves and its certificate are others.
-func (c *Cluster) startManager(ctx context.Context, deployment *appsv1.Deployment, port int) error {
+// managerArguments make the manager run as its Pod would: as its ServiceAccount, with its
+// arguments. Only where it serves and its certificate are others.
+func (c *Cluster) managerArguments(deployment *appsv1.Deployment) ([]string, error) {
 	pod := deployment.Spec.Template.Spec
 	if len(pod.Containers) != 1 {
-		return fmt.Errorf("the Deployment in config/default has %d containers instead of one", len(pod.Containers))
+		return nil, fmt.Errorf("the Deployment in config/default has %d containers instead of one", len(pod.Containers))
 	}
 	namespace := deployment.Namespace
 	groups := []string{"system:authenticated", "system:serviceaccounts", "system:serviceaccounts:" + namespace}
 	kubeconfig, err := c.kubeconfig(serviceAccount(namespace, pod.ServiceAccountName), groups...)
 	if err != nil {
-		return err
-	}
-	health, err := freePort()
-	if err != nil {
-		return err
+		return nil, err
 	}
 	args, err := arguments(pod.Containers[0], namespace)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c.shimImage = shimImage(args)
-	cmd := exec.Command(filepath.Join(c.tools.own, "manager"), append(args, "--kubeconfig", kubeconfig,
-		"--cert-dir", c.certificate.folder, "--cert-rotation=false", "--webhook-host", "127.0.0.1", "--webhook-port", strconv.Itoa(port),
-		"--metrics-address", "0", "--health-address", fmt.Sprintf("127.0.0.1:%d", health))...)
-	cmd.Dir = c.dir
-	if err := c.start(&process{name: "manager", cmd: cmd}); err != nil {
-		return err
-	}
-	ready := fmt.Sprintf("http://127.0.0.1:%d/readyz", health)
-	if err := c.Until(ctx, "the manager is ready", func(ctx context.Context) error { return getOK(ctx, ready) }); err != nil {
-		return err
-	}
-	return c.Until(ctx, "the manager's webhooks are called", c.checkManagerWebhooks)
+	args = append(args, "--kubeconfig", kubeconfig, "--cert-dir", c.certificate.folder, "--cert-rotation=false",
+		"--webhook-host", "127.0.0.1", "--metrics-address", "0")
+	return append(args, c.options.ManagerFlags...), nil
 }
 
 // arguments are a container's, with the variables in them that name the Pod's namespace.

@@ -12,9 +12,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -32,8 +34,11 @@ type process struct {
 	foreign bool
 	// mortal is whether it may end before it is told to.
 	mortal bool
-	done   chan struct{} // closed when it has ended
-	err    error         // of its end; read it after done is closed
+	// expendable is whether it may end in any way: something else sees to it.
+	expendable bool
+	ready      atomic.Bool   // where somebody asks for that
+	done       chan struct{} // closed when it has ended
+	err        error         // of its end; read it after done is closed
 }
 
 // start starts a process whose output goes to the logs, and which Stop ends.
@@ -44,7 +49,7 @@ func (c *Cluster) start(p *process) error {
 		return errors.New("the cluster is stopped")
 	}
 	p.log = filepath.Join(c.options.Logs, p.name+".log")
-	log, err := os.Create(p.log)
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644) // it may be one more of this name
 	if err != nil {
 		return err
 	}
@@ -67,14 +72,25 @@ func (c *Cluster) start(p *process) error {
 	return nil
 }
 
-// died is an error if the process has ended and should not have.
-func (p *process) died() error {
+// forget leaves a process out of what must run and what Stop ends.
+func (c *Cluster) forget(p *process) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.processes = slices.DeleteFunc(c.processes, func(other *process) bool { return other == p })
+}
+
+func (p *process) ended() bool {
 	select {
 	case <-p.done:
+		return true
 	default:
-		return nil
+		return false
 	}
-	if p.mortal && p.err == nil {
+}
+
+// died is an error if the process has ended and should not have.
+func (p *process) died() error {
+	if !p.ended() || p.expendable || p.mortal && p.err == nil {
 		return nil
 	}
 	return fmt.Errorf("%s has ended (%v); the end of %s:\n%s", p.name, p.cmd.ProcessState, p.log, tail(p.log))
@@ -82,10 +98,8 @@ func (p *process) died() error {
 
 // stop asks the process to end, and makes it end when it does not. Ours have to end with 0.
 func (p *process) stop() error {
-	select {
-	case <-p.done:
+	if p.ended() {
 		return p.died()
-	default:
 	}
 	if p.foreign {
 		p.signal(syscall.SIGKILL)

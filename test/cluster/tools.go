@@ -23,9 +23,9 @@ const modulePath = "github.com/domainpatch/domainpatch"
 // tools are the folders of the programs that make up a cluster.
 type tools struct {
 	root         string // of the repository
-	controlPlane string // etcd, kube-apiserver
+	controlPlane string // etcd, kube-apiserver, kube-controller-manager
 	kubeVirt     string // virt-api, virt-controller, kubevirt-manifests, launcher
-	own          string // manager, shim, container: built anew for each cluster
+	own          string // manager, shim, container: built for each cluster, in its folder
 }
 
 // findTools finds the programs that take minutes to build, and thus must be there.
@@ -38,7 +38,6 @@ func findTools() (tools, error) {
 		root:         root,
 		controlPlane: os.Getenv("KUBEBUILDER_ASSETS"),
 		kubeVirt:     filepath.Join(root, "bin", "kubevirt"),
-		own:          filepath.Join(root, "bin", "cluster"),
 	}
 	if t.controlPlane == "" {
 		t.controlPlane = filepath.Join(root, "bin", "controlplane")

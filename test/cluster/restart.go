@@ -1,0 +1,61 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package cluster
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// RestartAPIServer ends kube-apiserver and starts it again, with the same arguments on the same
+// data, and returns when it serves.
+func (c *Cluster) RestartAPIServer(ctx context.Context) error {
+	if err := c.stopAPIServer(); err != nil {
+		return err
+	}
+	server := c.servers.APIServer
+	p := &process{name: "kube-apiserver-restarted", cmd: exec.Command(server.Path, server.Args...), foreign: true} //nolint:staticcheck // nothing else gives the arguments
+	if err := c.start(p); err != nil {
+		return err
+	}
+	c.apiServer = p
+	return c.Until(ctx, "kube-apiserver serves again", func(ctx context.Context) error {
+		return c.Get(ctx, client.ObjectKey{Name: "default"}, &corev1.Namespace{})
+	})
+}
+
+func (c *Cluster) stopAPIServer() error {
+	p := c.apiServer
+	if p == nil {
+		return c.servers.APIServer.Stop()
+	}
+	c.forget(p)
+	return p.stop()
+}
+
+// startControllers starts kube-controller-manager with the wanted controllers, if there are any.
+func (c *Cluster) startControllers() error {
+	if len(c.options.Controllers) == 0 {
+		return nil
+	}
+	kubeconfig, err := c.kubeconfig("system:kube-controller-manager", "system:masters")
+	if err != nil {
+		return err
+	}
+	const program = "kube-controller-manager"
+	if err := need(c.tools.controlPlane, `run "make controlplane"`, program); err != nil {
+		return err
+	}
+	cmd := exec.Command(filepath.Join(c.tools.controlPlane, program), "--kubeconfig", kubeconfig,
+		"--controllers", strings.Join(c.options.Controllers, ","), "--leader-elect=false", "--secure-port=0")
+	cmd.Dir = c.dir
+	return c.start(&process{name: program, cmd: cmd, foreign: true})
+}
