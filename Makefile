@@ -68,6 +68,15 @@ test: controlplane kubevirt xmllint python3 ## All tests
 	cd test/kubevirt && go test -count=1 -timeout 20m ./... # the cache does not see the programs that these tests build
 	cd test/kubevirt/oldest && go test -count=1 -parallel 16 ./... # most of their time is a sleep of KubeVirt's
 
+.PHONY: test-chaos
+test-chaos: VMS ?= 500
+test-chaos: KILLS ?= 30
+test-chaos: RACES ?= 100
+test-chaos: SEED ?= $(shell date +%s)
+test-chaos: controlplane kubevirt ## Bad days: VMS (500) VMs while managers are killed KILLS (30) times, RACES (100) races; make test has small ones
+	KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/controlplane} go test -count=1 -timeout 60m -v ./test/chaos \
+		-args -vms $(VMS) -kills $(KILLS) -races $(RACES) -seed $(SEED)
+
 # A number of inputs and no time: where a time is up, go test takes its own end for a failure now and then ("context
 # deadline exceeded", with no input that fails).
 FUZZTIME ?= 50000x

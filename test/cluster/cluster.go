@@ -19,8 +19,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
-// patience is how long anything may take to become ready or to happen. It is long, for
-// machines that are busy with other things; nothing waits for it to pass unless something is wrong.
+// patience is how long anything may take to become ready or to happen, unless the caller allows
+// more. It is long, for machines that are busy with other things; nothing waits for it to pass
+// unless something is wrong.
 const patience = 3 * time.Minute
 
 // Options are what callers may choose.
@@ -59,9 +60,8 @@ type Cluster struct {
 	config      *rest.Config // the admin's
 
 	kubeVirt   []kubeVirtServer
-	configured uint64   // resource version of the KubeVirt object
-	shimImage  string   // which stands for the program shim
-	apiServer  *process // since its first restart
+	configured uint64 // resource version of the KubeVirt object
+	shimImage  string // which stands for the program shim
 
 	replicas []*replica
 	webhooks webhooks
@@ -120,6 +120,9 @@ func Start(ctx context.Context, options Options) (_ *Cluster, err error) {
 	return c, nil
 }
 
+// Config is the admin's, for other clients than the embedded one.
+func (c *Cluster) Config() *rest.Config { return rest.CopyConfig(c.config) }
+
 // makeLogs makes the folder for logs, without those of an earlier cluster.
 func makeLogs(folder string) error {
 	logs, err := filepath.Glob(filepath.Join(folder, "*.log"))
@@ -156,7 +159,12 @@ func (c *Cluster) stopAll() error {
 // Until tries until done succeeds. It fails when ctx ends, when a process of the cluster has
 // ended, or when it takes too long; the error then holds the last one of done.
 func (c *Cluster) Until(ctx context.Context, what string, done func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%v have passed", patience))
+	return c.UntilWithin(ctx, patience, what, done)
+}
+
+// UntilWithin is Until with another limit.
+func (c *Cluster) UntilWithin(ctx context.Context, limit time.Duration, what string, done func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%v have passed", limit))
 	defer cancel()
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()

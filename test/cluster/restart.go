@@ -15,30 +15,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// RestartAPIServer ends kube-apiserver and starts it again, with the same arguments on the same
-// data, and returns when it serves.
+// RestartAPIServer ends kube-apiserver in order and starts it again, with the same arguments on the
+// same data, and returns when it serves. It cannot be interrupted, but gives up in time.
 func (c *Cluster) RestartAPIServer(ctx context.Context) error {
-	if err := c.stopAPIServer(); err != nil {
+	if err := c.servers.APIServer.Stop(); err != nil {
 		return err
 	}
-	server := c.servers.APIServer
-	p := &process{name: "kube-apiserver-restarted", cmd: exec.Command(server.Path, server.Args...), foreign: true} //nolint:staticcheck // nothing else gives the arguments
-	if err := c.start(p); err != nil {
+	if err := c.servers.APIServer.Start(); err != nil {
 		return err
 	}
-	c.apiServer = p
 	return c.Until(ctx, "kube-apiserver serves again", func(ctx context.Context) error {
 		return c.Get(ctx, client.ObjectKey{Name: "default"}, &corev1.Namespace{})
 	})
-}
-
-func (c *Cluster) stopAPIServer() error {
-	p := c.apiServer
-	if p == nil {
-		return c.servers.APIServer.Stop()
-	}
-	c.forget(p)
-	return p.stop()
 }
 
 // startControllers starts kube-controller-manager with the wanted controllers, if there are any.
