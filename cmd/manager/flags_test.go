@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 func TestParse(t *testing.T) {
 	defaults := func(change func(*options)) options {
 		o := options{
-			image: render.Image{Name: "i"}, namespace: "domainpatch-system", serviceName: "domainpatch-webhook",
+			image: render.Image{Name: "i"}, renderInto: "instance", namespace: "domainpatch-system", serviceName: "domainpatch-webhook",
 			certDir: "/var/run/domainpatch/certificate", certRotation: true, webhookPort: 9443,
 			metricsAddress: ":8080", healthAddress: ":8081", leaderElection: true, lockdown: admission.LockdownOff,
 		}
