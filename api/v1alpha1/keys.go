@@ -57,6 +57,9 @@ const (
 	// BundleIDLabel is the label of bundle ConfigMaps; its value is the bundle ID, since the
 	// whole hash is longer than the 63 characters of a label value.
 	BundleIDLabel = "bundle.domainpatch.kubevirt.io/id"
+	// UnusedSinceAnnotation marks a bundle that nothing names any more: it is deleted some time
+	// later. Its value, the time in RFC 3339, is for people to read.
+	UnusedSinceAnnotation = "bundle.domainpatch.kubevirt.io/unused-since"
 	// ManagedByLabel is Kubernetes' recommended label of that name, on every object that the controller creates.
 	ManagedByLabel = "app.kubernetes.io/managed-by"
 	// ManagedByValue is the value of ManagedByLabel.

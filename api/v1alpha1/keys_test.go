@@ -13,7 +13,7 @@ import (
 func TestKeysAreValid(t *testing.T) {
 	longest := strings.Repeat("n", 63)
 	for _, key := range []string{
-		HookSidecarsAnnotation, BundleAnnotation, InjectLabel, BundleIDLabel, ManagedByLabel,
+		HookSidecarsAnnotation, BundleAnnotation, InjectLabel, BundleIDLabel, UnusedSinceAnnotation, ManagedByLabel,
 		DomainPatchReferencePrefix + longest, ClusterDomainPatchReferencePrefix + longest,
 	} {
 		if errs := validation.IsQualifiedName(key); len(errs) > 0 {

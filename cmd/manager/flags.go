@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 
@@ -38,6 +39,7 @@ type options struct {
 	profilingAddress string
 	leaderElection   bool
 	lockdown         admission.LockdownMode
+	bundleSweepAfter time.Duration
 	level            slog.Level
 }
 
@@ -78,6 +80,7 @@ func (o *options) flags() *flag.FlagSet {
 	flags.StringVar(&o.profilingAddress, "profiling-address", "", "`address` on which to serve Go's profiles, such as localhost:6060; nowhere if empty")
 	flags.BoolVar(&o.leaderElection, "leader-election", true, "let one replica alone write the status of patches; all serve the webhooks")
 	flags.StringVar((*string)(&o.lockdown), "lockdown", string(admission.LockdownOff), "`mode`: off, audit or enforce: what to do about hook sidecars that are not DomainPatch's; needs config/lockdown")
+	flags.DurationVar(&o.bundleSweepAfter, "bundle-sweep-after", 10*time.Minute, "`time` for which the ConfigMap of a bundle that no VMI names is marked before it is deleted")
 	flags.TextVar(&o.level, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
 	return flags
 }
@@ -96,6 +99,8 @@ func (o options) validate() error {
 		return fmt.Errorf("--lockdown: %q is none of off, audit and enforce", o.lockdown)
 	case o.lockdown != admission.LockdownOff && o.renderInto == renderIntoTemplate:
 		return errors.New("--lockdown needs webhooks, and there are none with --render-into=template")
+	case o.bundleSweepAfter <= 0:
+		return fmt.Errorf("--bundle-sweep-after: %s is not positive", o.bundleSweepAfter)
 	case o.namespace == "" || o.certDir == "":
 		return errors.New("--namespace and --cert-dir must not be empty")
 	}

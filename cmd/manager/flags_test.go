@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -34,7 +35,7 @@ func TestParse(t *testing.T) {
 		o := options{
 			image: render.Image{Name: "i"}, renderInto: "instance", namespace: "domainpatch-system", serviceName: "domainpatch-webhook",
 			certDir: "/var/run/domainpatch/certificate", certRotation: true, webhookPort: 9443,
-			metricsAddress: ":8080", healthAddress: ":8081", leaderElection: true, lockdown: admission.LockdownOff,
+			metricsAddress: ":8080", healthAddress: ":8081", leaderElection: true, lockdown: admission.LockdownOff, bundleSweepAfter: 10 * time.Minute,
 		}
 		change(&o)
 		return o
@@ -47,13 +48,14 @@ func TestParse(t *testing.T) {
 	}{
 		"Least": {"all else has defaults", "--shim-image i", defaults(func(*options) {}), ""},
 		"All": {"every flag", "--shim-image=i --shim-image-pull-policy=Always --namespace=n --service-name=s --cert-dir=d --cert-rotation=false " +
-			"--render-into=instance --webhook-host=h --webhook-port=1 --metrics-address=0 --health-address=:1 --profiling-address=localhost:2 --leader-election=false --lockdown=audit --log-level=debug",
+			"--render-into=instance --webhook-host=h --webhook-port=1 --metrics-address=0 --health-address=:1 --profiling-address=localhost:2 --leader-election=false --lockdown=audit --bundle-sweep-after=1h --log-level=debug",
 			options{image: render.Image{Name: "i", PullPolicy: "Always"}, renderInto: "instance", namespace: "n", serviceName: "s", certDir: "d", webhookHost: "h", webhookPort: 1,
-				metricsAddress: "0", healthAddress: ":1", profilingAddress: "localhost:2", lockdown: admission.LockdownAudit, level: slog.LevelDebug}, ""},
+				metricsAddress: "0", healthAddress: ":1", profilingAddress: "localhost:2", lockdown: admission.LockdownAudit, bundleSweepAfter: time.Hour, level: slog.LevelDebug}, ""},
 		"NoImage":    {"there is no shim to run", "", options{}, "--shim-image is missing"},
 		"PullPolicy": {"KubeVirt would make a pod that Kubernetes refuses", "--shim-image i --shim-image-pull-policy Often", options{}, `"Often"`},
 		"Port":       {"no such port", "--shim-image i --webhook-port 0", options{}, "--webhook-port"},
 		"Lockdown":   {"a misspelt mode must not be none", "--shim-image i --lockdown=enforced", options{}, "--lockdown: \"enforced\""},
+		"Sweep":      {"a bundle must outlive the creation of a VMI", "--shim-image i --bundle-sweep-after 0s", options{}, "--bundle-sweep-after"},
 		"NoWebhook":  {"nothing would be kept off", "--shim-image i --lockdown=enforce --render-into=template", options{}, "--lockdown needs webhooks"},
 		"Namespace":  {"a variable that was not set", "--shim-image i --namespace=", options{}, "--namespace"},
 		"Positional": {"a flag without its dashes is no wish", "--shim-image i leader-election", options{}, `"leader-election"`},

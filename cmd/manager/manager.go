@@ -8,17 +8,20 @@ import (
 	"errors"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/admission"
+	"github.com/domainpatch/domainpatch/controllers/bundles"
 	"github.com/domainpatch/domainpatch/controllers/counts"
 	"github.com/domainpatch/domainpatch/controllers/domainpatch"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
@@ -33,8 +36,11 @@ func newManager(cfg *rest.Config, opts options) (ctrl.Manager, error) {
 		return nil, err
 	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme:                        scheme,
-		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Scheme: scheme,
+		Cache: cache.Options{
+			DefaultTransform: cache.TransformStripManagedFields(),
+			ByObject:         map[client.Object]cache.ByObject{&corev1.ConfigMap{}: bundles.CacheOptions()},
+		},
 		Metrics:                       metricsserver.Options{BindAddress: opts.metricsAddress},
 		HealthProbeBindAddress:        opts.healthAddress,
 		PprofBindAddress:              opts.profilingAddress,
@@ -47,7 +53,7 @@ func newManager(cfg *rest.Config, opts options) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("cannot create the manager: %w", err)
 	}
 	programs := program.NewCache()
-	if err := addReconcilers(mgr, programs); err != nil {
+	if err := addReconcilers(mgr, opts, programs); err != nil {
 		return nil, err
 	}
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
@@ -59,16 +65,27 @@ func newManager(cfg *rest.Config, opts options) (ctrl.Manager, error) {
 	return mgr, addWebhooks(mgr, opts, programs)
 }
 
-func addReconcilers(mgr ctrl.Manager, programs *program.Cache) error {
+func addReconcilers(mgr ctrl.Manager, opts options, programs *program.Cache) error {
 	conditions := &domainpatch.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("domainpatch")}
 	numbers := &counts.Reconciler{Client: mgr.GetClient(), Compile: programs.Compile, Interval: counts.Interval}
-	return errors.Join(conditions.SetupWithManager(mgr), numbers.SetupWithManager(mgr))
+	configMaps := &bundles.Reconciler{
+		Store:      bundleStore(mgr),
+		Cache:      mgr.GetClient(),
+		Users:      []bundles.Users{bundles.VMIs{Reader: mgr.GetAPIReader()}},
+		Compiler:   programs.Compiler(),
+		Events:     mgr.GetEventRecorder("domainpatch"),
+		SweepAfter: opts.bundleSweepAfter,
+	}
+	return errors.Join(conditions.SetupWithManager(mgr), numbers.SetupWithManager(mgr), configMaps.SetupWithManager(mgr))
+}
+
+func bundleStore(mgr ctrl.Manager) *bundles.Store {
+	return &bundles.Store{Reader: mgr.GetAPIReader(), Writer: mgr.GetClient()}
 }
 
 // addTemplates renders without webhooks.
 func addTemplates(mgr ctrl.Manager, opts options, programs *program.Cache) error {
-	writer := &admission.Webhooks{Reader: mgr.GetAPIReader(), Writer: mgr.GetClient()}
-	templates := &template.Reconciler{Client: mgr.GetClient(), Ensure: writer.Ensure, Compiler: programs.Compiler(), Image: opts.image, Events: mgr.GetEventRecorder("domainpatch")}
+	templates := &template.Reconciler{Client: mgr.GetClient(), Bundles: bundleStore(mgr), Compiler: programs.Compiler(), Image: opts.image, Events: mgr.GetEventRecorder("domainpatch")}
 	return errors.Join(templates.SetupWithManager(mgr), mgr.AddReadyzCheck("ping", healthz.Ping))
 }
 
@@ -83,7 +100,7 @@ func addWebhooks(mgr ctrl.Manager, opts options, programs *program.Cache) error 
 	}
 	webhooks := &admission.Webhooks{
 		Reader:   mgr.GetAPIReader(),
-		Writer:   mgr.GetClient(),
+		Bundles:  bundleStore(mgr),
 		Compiler: programs.Compiler(),
 		Image:    opts.image,
 		Events:   mgr.GetEventRecorder("domainpatch"),

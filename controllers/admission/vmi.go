@@ -30,7 +30,7 @@ func (w *Webhooks) mutateVMI(ctx context.Context, req admission.Request) (admiss
 		return admission.Response{}, refuse(err)
 	}
 	if bundle.Applies() && !isDryRun(req) {
-		if err := w.Ensure(ctx, bundle.ConfigMap(req.Namespace)); err != nil {
+		if err := w.Bundles.Ensure(ctx, bundle.ConfigMap(req.Namespace)); err != nil {
 			return admission.Response{}, err
 		}
 	}

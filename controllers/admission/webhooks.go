@@ -27,6 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"github.com/domainpatch/domainpatch/controllers/bundles"
 	"github.com/domainpatch/domainpatch/controllers/metrics"
 	"github.com/domainpatch/domainpatch/controllers/render"
 )
@@ -45,8 +46,8 @@ const (
 type Webhooks struct {
 	// Reader reads from the API server; a cache would bind what was true a moment ago.
 	Reader client.Reader
-	// Writer writes the ConfigMaps of bundles.
-	Writer client.Writer
+	// Bundles writes the ConfigMaps of bundles.
+	Bundles *bundles.Store
 	// Compiler compiles patches and policies.
 	Compiler render.Compiler
 	// Image is the shim's.

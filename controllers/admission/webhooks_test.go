@@ -25,6 +25,7 @@ import (
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/admission"
+	"github.com/domainpatch/domainpatch/controllers/bundles"
 	"github.com/domainpatch/domainpatch/controllers/program"
 	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/controllers/testcluster"
@@ -61,7 +62,7 @@ func start(t *testing.T) *suite {
 	s := &suite{Cluster: cluster, warnings: &warnings{}, events: events.NewFakeRecorder(100)}
 	s.webhooks = &admission.Webhooks{
 		Reader:   cluster.Client,
-		Writer:   cluster.Client,
+		Bundles:  &bundles.Store{Reader: cluster.Client, Writer: cluster.Client},
 		Compiler: program.NewCache().Compiler(),
 		Image:    render.Image{Name: "example/shim:v2"},
 		Events:   s.events,

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/bundles"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/controllers/render"
 )
@@ -36,9 +37,8 @@ const (
 // Reconciler renders into the template of one VirtualMachine at a time.
 type Reconciler struct {
 	// Client reads from the cache, and writes.
-	Client client.Client
-	// Ensure makes the ConfigMap of a bundle exist.
-	Ensure   func(context.Context, *corev1.ConfigMap) error
+	Client   client.Client
+	Bundles  *bundles.Store
 	Compiler render.Compiler
 	Image    render.Image
 	Events   events.EventRecorder
@@ -138,7 +138,7 @@ func (r *Reconciler) write(ctx context.Context, vm *kubevirt.VirtualMachine, bun
 		if wanted, err = bundle.Annotations(nil, r.Image); err != nil {
 			return nil, err
 		}
-		if err := r.Ensure(ctx, bundle.ConfigMap(vm.Namespace)); err != nil {
+		if err := r.Bundles.Ensure(ctx, bundle.ConfigMap(vm.Namespace)); err != nil {
 			return nil, err
 		}
 	}

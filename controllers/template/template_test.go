@@ -22,7 +22,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
-	"github.com/domainpatch/domainpatch/controllers/admission"
+	"github.com/domainpatch/domainpatch/controllers/bundles"
 	"github.com/domainpatch/domainpatch/controllers/program"
 	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/controllers/template"
@@ -51,8 +51,8 @@ func (s *suite) run(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writer := admission.Webhooks{Reader: mgr.GetAPIReader(), Writer: mgr.GetClient()}
-	r := &template.Reconciler{Client: mgr.GetClient(), Ensure: writer.Ensure, Compiler: program.NewCache().Compiler(),
+	store := &bundles.Store{Reader: mgr.GetAPIReader(), Writer: mgr.GetClient()}
+	r := &template.Reconciler{Client: mgr.GetClient(), Bundles: store, Compiler: program.NewCache().Compiler(),
 		Image: render.Image{Name: "example/shim:v2"}, Events: s.events}
 	if err := r.SetupWithManager(mgr); err != nil {
 		t.Fatal(err)
