@@ -173,7 +173,8 @@ type Variable struct {
 
 // DomainPatchStatus is what the controller found. The counts are of VMIs in the
 // patch's namespace, or in those that a ClusterDomainPatch selects, and are written at
-// most every ten seconds.
+// most every ten seconds. A VMI that has ended (phase Succeeded or Failed) or is being
+// deleted is not counted.
 type DomainPatchStatus struct {
 	// observedGeneration is the generation of the spec that the status speaks of.
 	//
@@ -193,19 +194,73 @@ type DomainPatchStatus struct {
 	// +optional
 	Matched int32 `json:"matched"`
 
-	// current counts the matched VMIs that run with what they would get now.
+	// current counts the matched VMIs that run with the very patches that they would get now.
 	//
 	// +optional
 	Current int32 `json:"current"`
 
-	// outdated counts the VMIs that run with other patches than would bind now. They
-	// become current when they are restarted.
+	// outdated counts the VMIs that run with other patches than would bind now: matched ones
+	// that are not current, be it for another patch than this one, and those that run with
+	// this patch although it no longer binds them. They become current when they are
+	// restarted. A changed DomainPatchPolicy alone makes no VMI outdated.
 	//
 	// +optional
 	Outdated int32 `json:"outdated"`
 
-	// failed counts the VMIs whose start failed in a hook of DomainPatch.
+	// failed counts the VMIs whose start failed in a hook of DomainPatch, for a reason that
+	// names this patch or none of theirs, and those whose node cannot pull the image of the
+	// hook sidecar. They are counted as current or outdated, too.
 	//
 	// +optional
 	Failed int32 `json:"failed"`
+
+	// outdatedVMIs are the VMIs that outdated counts: the first ten, by namespace and name.
+	// Restart their VMs; others take their place in the list.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	OutdatedVMIs []VMIReference `json:"outdatedVMIs,omitempty"`
+
+	// failures are the VMIs that failed counts, with the reasons: the first five, by
+	// namespace and name.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=5
+	Failures []VMIFailure `json:"failures,omitempty"`
+}
+
+// Limits of the lists in a DomainPatchStatus.
+const (
+	// MaxOutdatedVMIs is how many VMIs DomainPatchStatus.OutdatedVMIs lists.
+	MaxOutdatedVMIs = 10
+	// MaxFailures is how many VMIs DomainPatchStatus.Failures lists.
+	MaxFailures = 5
+	// MaxFailureMessage is how long VMIFailure.Message may be, in characters.
+	MaxFailureMessage = 512
+)
+
+// VMIReference names a VirtualMachineInstance.
+type VMIReference struct {
+	// namespace of the VMI.
+	//
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace"`
+
+	// name of the VMI, which is that of its VM, if it has one.
+	//
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// VMIFailure is a VirtualMachineInstance that could not be started, and why.
+type VMIFailure struct {
+	VMIReference `json:",inline"`
+
+	// message is the reason, as it stands in the VMI's condition Synchronized or in an event
+	// on the VMI, cut after 512 characters.
+	//
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message"`
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -36,11 +37,8 @@ func newManager(cfg *rest.Config, opts options) (ctrl.Manager, error) {
 		return nil, err
 	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme: scheme,
-		Cache: cache.Options{
-			DefaultTransform: cache.TransformStripManagedFields(),
-			ByObject:         map[client.Object]cache.ByObject{&corev1.ConfigMap{}: bundles.CacheOptions()},
-		},
+		Scheme:                        scheme,
+		Cache:                         cacheOptions(),
 		Metrics:                       metricsserver.Options{BindAddress: opts.metricsAddress},
 		HealthProbeBindAddress:        opts.healthAddress,
 		PprofBindAddress:              opts.profilingAddress,
@@ -65,9 +63,25 @@ func newManager(cfg *rest.Config, opts options) (ctrl.Manager, error) {
 	return mgr, addWebhooks(mgr, opts, programs)
 }
 
+// cacheOptions says what of the cluster is kept in memory: of VMIs what Slim leaves, of ConfigMaps the
+// bundles, and of events those that say why a VM could not be started. A transform for VMIs alone would need
+// KubeVirt to be installed when the manager starts.
+func cacheOptions() cache.Options {
+	return cache.Options{
+		DefaultTransform: kubevirt.Slim(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.ConfigMap{}: bundles.CacheOptions(),
+			&corev1.Event{}: {
+				Field:     fields.SelectorFromSet(fields.Set{"reason": kubevirt.EventSyncFailed, "involvedObject.kind": "VirtualMachineInstance"}),
+				Transform: kubevirt.SlimEvent,
+			},
+		},
+	}
+}
+
 func addReconcilers(mgr ctrl.Manager, opts options, programs *program.Cache) error {
 	conditions := &domainpatch.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("domainpatch")}
-	numbers := &counts.Reconciler{Client: mgr.GetClient(), Compile: programs.Compile, Interval: counts.Interval}
+	numbers := &counts.Reconciler{Client: mgr.GetClient(), Compile: programs.Compile, Events: mgr.GetEventRecorder("domainpatch"), Interval: counts.Interval}
 	configMaps := &bundles.Reconciler{
 		Store:      bundleStore(mgr),
 		Cache:      mgr.GetClient(),

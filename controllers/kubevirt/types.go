@@ -3,7 +3,7 @@
 
 // Package kubevirt is the small part of KubeVirt's API (kubevirt.io/v1, kubevirt's
 // staging/src/kubevirt.io/api/core/v1) that the controllers read. The rest of an object
-// is dropped when it is decoded, which keeps caches small, so these types are for
+// is dropped when it is decoded or cached (Slim), which keeps caches small, so these types are for
 // reading only: an object written from them would lose what they lack.
 //
 // +kubebuilder:object:generate=true
@@ -71,49 +71,4 @@ const SidecarGate = "Sidecar"
 // listed (kubevirt pkg/virt-config/featuregate).
 func (k *KubeVirt) HasSidecarGate() bool {
 	return slices.Contains(k.Spec.Configuration.DeveloperConfiguration.FeatureGates, SidecarGate)
-}
-
-// VirtualMachineInstance is a VM that runs, or is about to.
-//
-// +kubebuilder:object:root=true
-type VirtualMachineInstance struct {
-	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata,omitempty"`
-	// Spec is kept as it is, since conditions of patches may read any of it.
-	Spec   runtime.RawExtension         `json:"spec"`
-	Status VirtualMachineInstanceStatus `json:"status,omitempty"`
-}
-
-// VirtualMachineInstanceList is a list of VirtualMachineInstances.
-//
-// +kubebuilder:object:root=true
-type VirtualMachineInstanceList struct {
-	metav1.TypeMeta `json:",inline"`
-	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []VirtualMachineInstance `json:"items"`
-}
-
-// VirtualMachineInstanceStatus is what KubeVirt found.
-type VirtualMachineInstanceStatus struct {
-	Conditions []Condition `json:"conditions,omitempty"`
-}
-
-// Condition is a condition of a VirtualMachineInstance.
-type Condition struct {
-	Type    string                 `json:"type"`
-	Status  metav1.ConditionStatus `json:"status"`
-	Message string                 `json:"message,omitempty"`
-}
-
-// ConditionSynchronized is False, with the reason in its message, where a VM could not be started.
-const ConditionSynchronized = "Synchronized"
-
-// SyncError is the reason why the VM could not be started; empty where there is none.
-func (v *VirtualMachineInstance) SyncError() string {
-	for _, c := range v.Status.Conditions {
-		if c.Type == ConditionSynchronized && c.Status == metav1.ConditionFalse {
-			return c.Message
-		}
-	}
-	return ""
 }

@@ -8,8 +8,6 @@ import (
 	"reflect"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	pluginv1alpha1 "kubevirt.io/api/plugin/v1alpha1"
 
@@ -49,20 +47,5 @@ func TestKubeVirtsTypes(t *testing.T) {
 		if got := ours.HasSidecarGate(); got != want {
 			t.Errorf("gates %v: HasSidecarGate is %t", gates, got)
 		}
-	}
-	theirs := kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Name: "vm", Annotations: map[string]string{"a": "b"}}}
-	theirs.Spec.Domain.CPU = &kubevirtv1.CPU{Cores: 2}
-	theirs.Status.Conditions = []kubevirtv1.VirtualMachineInstanceCondition{
-		{Type: kubevirtv1.VirtualMachineInstanceReady, Status: corev1.ConditionFalse, Message: "not this"},
-		{Type: kubevirtv1.VirtualMachineInstanceSynchronized, Status: corev1.ConditionFalse, Message: "domainpatch: x"},
-	}
-	var ours kubevirt.VirtualMachineInstance
-	recode(t, &theirs, &ours)
-	if ours.Name != "vm" || ours.Annotations["a"] != "b" || ours.SyncError() != "domainpatch: x" {
-		t.Errorf("got %+v", ours)
-	}
-	var spec kubevirtv1.VirtualMachineInstanceSpec
-	if err := json.Unmarshal(ours.Spec.Raw, &spec); err != nil || spec.Domain.CPU.Cores != 2 {
-		t.Errorf("the spec is not what it was: %v, %s", err, ours.Spec.Raw)
 	}
 }

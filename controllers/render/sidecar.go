@@ -183,7 +183,7 @@ func entriesOfOurs(list v1alpha1.HookSidecars) ([]ownEntry, error) {
 // appliesLike compares everything but the image's tag and pull policy.
 func (e ownEntry) appliesLike(want v1alpha1.HookSidecar) bool {
 	got := e.HookSidecar
-	got.Image, want.Image = repository(got.Image), repository(want.Image)
+	got.Image, want.Image = Repository(got.Image), Repository(want.Image)
 	got.ImagePullPolicy, want.ImagePullPolicy = "", ""
 	if len(got.Command) == 0 {
 		got.Command = nil
@@ -191,8 +191,8 @@ func (e ownEntry) appliesLike(want v1alpha1.HookSidecar) bool {
 	return reflect.DeepEqual(got, want)
 }
 
-// repository is an image's name without tag and digest.
-func repository(image string) string {
+// Repository is an image's name without tag and digest.
+func Repository(image string) string {
 	image, _, _ = strings.Cut(image, "@")
 	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
 		return image[:colon]

@@ -110,7 +110,7 @@ rules:
 }
 
 // Scheme knows all kinds that the operator uses.
-func Scheme(t *testing.T) *runtime.Scheme {
+func Scheme(t testing.TB) *runtime.Scheme {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme, kubevirt.AddToScheme} {

@@ -1,0 +1,113 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package counts
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/kubevirt"
+	"github.com/domainpatch/domainpatch/controllers/render"
+)
+
+// failures tells which VMIs of one namespace could not be started because of their patches.
+type failures struct {
+	reader    client.Reader
+	namespace string
+	events    map[types.UID]*corev1.Event // errors of the shim, by VMI; nil until asked for
+}
+
+// of is the reason for which a VMI with patches could not be started, if that is ours; image is that of
+// its hook sidecar. KubeVirt keeps the first error of all that have the same reason in the
+// condition, so where it is another one's, the shim's may stand in an event alone.
+func (f *failures) of(ctx context.Context, vmi *kubevirt.VirtualMachineInstance, image string) (string, error) {
+	failure := vmi.SyncFailure()
+	message := ourPart(failure.Message)
+	switch {
+	case failure.Type == "" || vmi.Annotations[v1alpha1.BundleAnnotation] == "":
+		return "", nil
+	case message != "":
+		return message, nil
+	case failure.Reason == kubevirt.ReasonErrImagePull || failure.Reason == kubevirt.ReasonImagePullBackOff:
+		return cannotPull(failure.Message, image), nil
+	}
+	if f.events == nil {
+		if err := f.readEvents(ctx); err != nil {
+			return "", err
+		}
+	}
+	if e := f.events[vmi.UID]; e != nil {
+		return ourPart(e.Message), nil
+	}
+	return "", nil
+}
+
+func (f *failures) readEvents(ctx context.Context) error {
+	var list corev1.EventList
+	if err := f.reader.List(ctx, &list, client.InNamespace(f.namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("cannot list the events of namespace %s: %w", f.namespace, err)
+	}
+	f.events = map[types.UID]*corev1.Event{}
+	for i := range list.Items {
+		e := &list.Items[i]
+		last := f.events[e.InvolvedObject.UID]
+		if e.Reason == kubevirt.EventSyncFailed && ourPart(e.Message) != "" && (last == nil || isLater(e, last)) {
+			f.events[e.InvolvedObject.UID] = e
+		}
+	}
+	return nil
+}
+
+// isLater orders events, in the same way every time.
+func isLater(e, than *corev1.Event) bool {
+	if e.LastTimestamp.Equal(&than.LastTimestamp) {
+		return e.Name > than.Name
+	}
+	return than.LastTimestamp.Before(&e.LastTimestamp)
+}
+
+// ourPart is an error from where the shim's begins; empty where there is none.
+func ourPart(message string) string {
+	if i := strings.Index(message, kubevirt.ErrorPrefix); i >= 0 {
+		return message[i:]
+	}
+	return ""
+}
+
+// cannotPull is the reason where a message of the kubelet's is about the image of the shim. It
+// does not repeat that message, which changes with every try.
+func cannotPull(message, image string) string {
+	repository := render.Repository(image)
+	if repository == "" || !regexp.MustCompile(`(^|[^\w.-])`+regexp.QuoteMeta(repository)+`($|[^\w/-])`).MatchString(message) {
+		return ""
+	}
+	return fmt.Sprintf("the node cannot pull image %s of the hook sidecar: make it available to the nodes, or give the ServiceAccount "+
+		"of the VM's pod (default) in this namespace a pull secret; the pod has KubeVirt's own and those of its containerDisks, none of DomainPatch", image)
+}
+
+// blamed are the patches that a failure is about: those that it names, or all where it names none.
+func blamed(message string, all []patchName) []patchName {
+	var named []patchName
+	for _, name := range all {
+		if strings.Contains(message, name.id()+": ") {
+			named = append(named, name)
+		}
+	}
+	if len(named) > 0 {
+		return named
+	}
+	return all
+}
+
+// shortened cuts a message to what the API allows.
+func shortened(message string) string {
+	return fmt.Sprintf("%.*s", v1alpha1.MaxFailureMessage, message)
+}
