@@ -9,7 +9,6 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -71,10 +70,7 @@ func cacheOptions() cache.Options {
 		DefaultTransform: kubevirt.Slim(),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.ConfigMap{}: bundles.CacheOptions(),
-			&corev1.Event{}: {
-				Field:     fields.SelectorFromSet(fields.Set{"reason": kubevirt.EventSyncFailed, "involvedObject.kind": "VirtualMachineInstance"}),
-				Transform: kubevirt.SlimEvent,
-			},
+			&corev1.Event{}:     kubevirt.SyncFailures(),
 		},
 	}
 }

@@ -146,15 +146,17 @@ func (r *Reconciler) census(ctx context.Context, name string, patches []render.P
 			return nil, fmt.Errorf("cannot read namespace %s: %w", name, err)
 		}
 	}
+	out := newCensus()
 	c := counter{
-		wishes:   newWishes(render.Namespace{Name: name, Labels: namespace.Labels}, patches, r.verdicts.compile),
-		bundles:  &bundles{reader: r.Client, namespace: name, used: map[string]content{}},
+		wishes:   newWishes(render.Namespace{Name: name, Labels: namespace.Labels}, patches, r.verdicts.compile, out),
+		bundles:  &bundles{reader: r.Client, namespace: name, used: out.bundles},
 		failures: &failures{reader: r.Client, namespace: name},
+		out:      out,
 	}
 	if last := r.namespaces[name]; last != nil {
 		c.bundles.known = last.bundles
 	}
-	return c.count(ctx, vmis.Items)
+	return out, c.count(ctx, vmis.Items)
 }
 
 // writeTotals adds up the namespaces, for ClusterDomainPatches and metrics.

@@ -6,6 +6,7 @@ package counts
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
@@ -64,17 +65,22 @@ func (c *census) of(name patchName) *tally {
 	return t
 }
 
+func newCensus() *census {
+	return &census{patches: map[patchName]*tally{}, bundles: map[string]content{}}
+}
+
 // counter makes a census.
 type counter struct {
 	wishes   *wishes
 	bundles  *bundles
 	failures *failures
+	entries  map[string]v1alpha1.HookSidecar // of ours, by the annotation that the cache keeps
 	out      *census
 }
 
 // count counts VMIs of one namespace.
-func (c *counter) count(ctx context.Context, vmis []kubevirt.VirtualMachineInstance) (*census, error) {
-	c.out = &census{patches: map[patchName]*tally{}, bundles: c.bundles.used}
+func (c *counter) count(ctx context.Context, vmis []kubevirt.VirtualMachineInstance) error {
+	c.entries = map[string]v1alpha1.HookSidecar{}
 	inOrder := make([]*kubevirt.VirtualMachineInstance, 0, len(vmis))
 	for i := range vmis {
 		if !vmis[i].HasEnded() {
@@ -84,10 +90,10 @@ func (c *counter) count(ctx context.Context, vmis []kubevirt.VirtualMachineInsta
 	slices.SortFunc(inOrder, func(a, b *kubevirt.VirtualMachineInstance) int { return cmp.Compare(a.Name, b.Name) })
 	for _, vmi := range inOrder {
 		if err := c.add(ctx, vmi); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return c.out, nil
+	return nil
 }
 
 // add counts one VMI, for the patches that bind it and for those that it runs with.
@@ -104,10 +110,10 @@ func (c *counter) add(ctx context.Context, vmi *kubevirt.VirtualMachineInstance)
 	if err != nil {
 		return err
 	}
-	own := ownEntry(vmi)
+	own := c.entry(vmi)
 	current := known && want.startable && runs.equals(want.content, vmi.HasCloudInit()) && samePVC(own.PVC, want.pvc)
-	c.addFare(vmi, want.binds, runs, current)
-	return c.addFailure(ctx, vmi, own.Image, want.binds, runs)
+	c.addFare(vmi, want, runs, current)
+	return c.addFailure(ctx, vmi, own.Image, want, runs)
 }
 
 // runs is what the bundle with a hash holds, and nothing where there is no hash.
@@ -122,23 +128,22 @@ func (c *counter) runs(ctx context.Context, hash string, want *wish) (runs conte
 	return c.bundles.content(ctx, hash)
 }
 
-func (c *counter) addFare(vmi *kubevirt.VirtualMachineInstance, binds []patchName, runs content, current bool) {
-	for _, name := range binds {
-		c.out.of(name).Matched++
-	}
+func (c *counter) addFare(vmi *kubevirt.VirtualMachineInstance, want *wish, runs content, current bool) {
 	if current {
 		c.out.current++
-		for _, name := range binds {
-			c.out.of(name).Current++
+		for _, t := range want.binds {
+			t.Matched++
+			t.Current++
 		}
 		return
 	}
 	c.out.outdated++
-	for _, name := range binds {
-		c.out.of(name).addOutdated(reference(vmi))
+	for _, t := range want.binds {
+		t.Matched++
+		t.addOutdated(reference(vmi))
 	}
 	for _, p := range runs {
-		if !slices.Contains(binds, p.patchName) {
+		if want.binds[p.patchName] == nil {
 			c.out.of(p.patchName).addOutdated(reference(vmi))
 		}
 	}
@@ -146,18 +151,18 @@ func (c *counter) addFare(vmi *kubevirt.VirtualMachineInstance, binds []patchNam
 
 // addFailure counts the VMI as failed for the patches that it runs with, or where these are
 // not known for those that bind it.
-func (c *counter) addFailure(ctx context.Context, vmi *kubevirt.VirtualMachineInstance, image string, binds []patchName, runs content) error {
+func (c *counter) addFailure(ctx context.Context, vmi *kubevirt.VirtualMachineInstance, image string, want *wish, runs content) error {
 	message, err := c.failures.of(ctx, vmi, image)
 	if err != nil || message == "" {
 		return err
 	}
 	c.out.failed++
-	concerned := binds
-	if len(runs) > 0 {
-		concerned = nil
-		for _, p := range runs {
-			concerned = append(concerned, p.patchName)
-		}
+	var concerned []patchName
+	for _, p := range runs {
+		concerned = append(concerned, p.patchName)
+	}
+	if len(runs) == 0 {
+		concerned = slices.Collect(maps.Keys(want.binds))
 	}
 	for _, name := range blamed(message, concerned) {
 		c.out.of(name).addFailure(reference(vmi), shortened(message))
@@ -169,20 +174,21 @@ func reference(vmi *kubevirt.VirtualMachineInstance) v1alpha1.VMIReference {
 	return v1alpha1.VMIReference{Namespace: vmi.Namespace, Name: vmi.Name}
 }
 
-// ownEntry is the entry of the hookSidecars annotation that applies the VMI's bundle; the
-// zero one where there is none.
-func ownEntry(vmi *kubevirt.VirtualMachineInstance) v1alpha1.HookSidecar {
-	list, err := v1alpha1.ParseHookSidecars(vmi.Annotations[v1alpha1.HookSidecarsAnnotation])
-	if err != nil {
-		return v1alpha1.HookSidecar{}
+// entry is the one in the hookSidecars annotation that applies the VMI's bundle; the zero one
+// where there is none. The cache keeps no other.
+func (c *counter) entry(vmi *kubevirt.VirtualMachineInstance) v1alpha1.HookSidecar {
+	annotation := vmi.Annotations[v1alpha1.HookSidecarsAnnotation]
+	if known, ok := c.entries[annotation]; ok {
+		return known
 	}
-	for i := range list.Len() {
-		entry, err := list.Entry(i)
-		if hash, ours := entry.BundleSHA256(); err == nil && ours && hash == vmi.Annotations[v1alpha1.BundleAnnotation] {
-			return entry
+	var entry v1alpha1.HookSidecar
+	if list, err := v1alpha1.ParseHookSidecars(annotation); err == nil && list.Len() > 0 {
+		if first, err := list.Entry(0); err == nil {
+			entry = first
 		}
 	}
-	return v1alpha1.HookSidecar{}
+	c.entries[annotation] = entry
+	return entry
 }
 
 func samePVC(have *v1alpha1.HookSidecarPVC, want *v1alpha1.SharedPVC) bool {

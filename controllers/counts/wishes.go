@@ -17,8 +17,8 @@ import (
 
 // wish is what a VMI would get if it were created now.
 type wish struct {
-	binds     []patchName
-	startable bool // else it would be refused
+	binds     map[patchName]*tally // of the census
+	startable bool                 // else it would be refused
 	sha256    string
 	content   content
 	pvc       *v1alpha1.SharedPVC
@@ -33,10 +33,11 @@ type wishes struct {
 	labels    map[string]bool // that selectors read
 	volumes   bool            // a patch has a volume, whose name a VMI may have taken
 	known     map[string]*wish
+	out       *census
 }
 
-func newWishes(namespace render.Namespace, patches []render.Patch, compile render.CompileFunc) *wishes {
-	w := &wishes{namespace: namespace, patches: patches, compile: compile, labels: map[string]bool{}, known: map[string]*wish{}}
+func newWishes(namespace render.Namespace, patches []render.Patch, compile render.CompileFunc, out *census) *wishes {
+	w := &wishes{namespace: namespace, patches: patches, compile: compile, labels: map[string]bool{}, known: map[string]*wish{}, out: out}
 	for _, p := range patches {
 		addKeys(w.labels, p.Spec.Selector)
 		cluster, ok := p.Object.(*v1alpha1.ClusterDomainPatch)
@@ -103,9 +104,9 @@ func (w *wishes) find(ctx context.Context, vmi *kubevirt.VirtualMachineInstance)
 	if err != nil {
 		return &wish{}, nil // refused for its labels
 	}
-	found := &wish{}
+	found := &wish{binds: map[patchName]*tally{}}
 	for _, b := range bindings {
-		found.binds = append(found.binds, patchName{b.Patch.Kind, b.Patch.Namespace, b.Patch.Name})
+		found.binds[nameOf(b.Patch)] = w.out.of(nameOf(b.Patch))
 	}
 	// No policies: a change of theirs makes no VMI outdated.
 	built, err := render.Build(ctx, render.VMI{CloudInit: true, Volumes: volumeNames(vmi)}, bindings, nil, render.Compiler{Patch: w.compile})

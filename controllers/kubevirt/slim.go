@@ -11,7 +11,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/tools/cache"
+	crcache "sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 )
@@ -102,9 +104,16 @@ func essential(message string) string {
 	return strings.Clone(strings.ToValidUTF8(message[:min(len(message), maxMessage)], ""))
 }
 
-// SlimEvent is the transform of a cache of events with reason EventSyncFailed: it keeps which
-// object an event is about, and the error if it is the shim's.
-func SlimEvent(object any) (any, error) {
+// SyncFailures says which events a cache holds, and what of them: those with reason
+// EventSyncFailed, and in them which object they are about, and the error if it is the shim's.
+func SyncFailures() crcache.ByObject {
+	return crcache.ByObject{
+		Field:     fields.SelectorFromSet(fields.Set{"reason": EventSyncFailed, "involvedObject.kind": "VirtualMachineInstance"}),
+		Transform: slimEvent,
+	}
+}
+
+func slimEvent(object any) (any, error) {
 	event, ok := object.(*corev1.Event)
 	if !ok {
 		return object, nil

@@ -158,14 +158,14 @@ func TestSlimOfOthers(t *testing.T) {
 	}
 }
 
-func TestSlimEvent(t *testing.T) {
+func TestSyncFailures(t *testing.T) {
 	at := metav1.NewTime(time.Unix(1e9, 0))
 	for message, want := range map[string]string{"no connection": "", "server error: domainpatch: x": "domainpatch: x"} {
 		event := &corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: "vms", Name: "e", ResourceVersion: "1", Annotations: map[string]string{"x": "y"}},
 			InvolvedObject: corev1.ObjectReference{Kind: "VirtualMachineInstance", Name: "vm", UID: "u"}, Reason: "SyncFailed", Message: message, LastTimestamp: at}
 		wantEvent := &corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: "vms", Name: "e", ResourceVersion: "1"},
 			InvolvedObject: corev1.ObjectReference{UID: "u"}, Reason: "SyncFailed", Message: want, LastTimestamp: at}
-		got, err := kubevirt.SlimEvent(event)
+		got, err := kubevirt.SyncFailures().Transform(event)
 		if diff := cmp.Diff(any(wantEvent), got); err != nil || diff != "" {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}

@@ -52,7 +52,7 @@ func Bindings(vmiLabels map[string]string, namespace Namespace, patches []Patch)
 			continue
 		}
 		value := wanted.take(p)
-		if value != "" || selects(p.Spec.Selector, vmiLabels) {
+		if value != "" || selects(p.selector, vmiLabels) {
 			bound = append(bound, Binding{Patch: p, Demanded: value == v1alpha1.ReferenceDemanded})
 		}
 	}
@@ -152,12 +152,21 @@ func (r references) missing(namespace string) []error {
 	return errs
 }
 
-func selects(selector *metav1.LabelSelector, vmiLabels map[string]string) bool {
+// parseSelector gives nil for a selector that does not parse.
+func parseSelector(selector *metav1.LabelSelector) labels.Selector {
 	s, err := metav1.LabelSelectorAsSelector(selector)
-	return err != nil || s.Matches(labels.Set(vmiLabels))
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
+// selects takes a selector that does not parse, nil, for one that selects.
+func selects(s labels.Selector, set map[string]string) bool {
+	return s == nil || s.Matches(labels.Set(set))
 }
 
 // selectsNamespace is selects for namespaces, where no selector selects all.
 func selectsNamespace(selector *metav1.LabelSelector, namespace Namespace) bool {
-	return selector == nil || selects(selector, namespace.Labels)
+	return selector == nil || selects(parseSelector(selector), namespace.Labels)
 }

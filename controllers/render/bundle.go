@@ -97,12 +97,12 @@ func Build(ctx context.Context, vmi VMI, bindings []Binding, policies []v1alpha1
 // that may be left out are, from the last one, until the rest is within the limits of a bundle.
 func (b *Bundle) encode(applying []Binding, limits governance) ([]Binding, error) {
 	var tooMuch error
+	var patches []bundle.Patch // those that apply; there may be thousands
+	for _, a := range applying {
+		patches = append(patches, a.Patch.InBundle())
+	}
 	for len(applying) > 0 {
-		wire := bundle.Bundle{FormatVersion: bundle.FormatVersion, Policies: limits.of(applying)}
-		for _, a := range applying {
-			wire.Patches = append(wire.Patches, a.Patch.InBundle())
-		}
-		encoded, err := bundle.Encode(&wire)
+		encoded, err := bundle.Encode(&bundle.Bundle{FormatVersion: bundle.FormatVersion, Policies: limits.of(applying), Patches: patches})
 		if err == nil {
 			b.JSON, b.SHA256 = encoded, bundle.Sum(encoded)
 			return applying, nil
@@ -116,7 +116,7 @@ func (b *Bundle) encode(applying []Binding, limits governance) ([]Binding, error
 			return nil, fmt.Errorf("the patches that bind, %s, are too much together: %w", names(applying), tooMuch)
 		}
 		b.LeftOut = append(b.LeftOut, LeftOut{Patch: applying[i].Patch, Reason: fmt.Errorf("%s cannot apply beside the others: %w", applying[i].Patch.ID(), tooMuch)})
-		applying = slices.Delete(applying, i, i+1)
+		applying, patches = slices.Delete(applying, i, i+1), slices.Delete(patches, i, i+1)
 	}
 	return nil, nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
@@ -29,6 +30,8 @@ type Patch struct {
 	Name      string
 	Spec      *v1alpha1.DomainPatchSpec
 
+	selector labels.Selector // that of Spec; nil where it does not parse
+
 	// Of a ClusterDomainPatch alone:
 	namespaceSelector *metav1.LabelSelector
 	pvc               *v1alpha1.SharedPVC
@@ -36,13 +39,14 @@ type Patch struct {
 
 // DomainPatch is a DomainPatch as a Patch. It points into dp.
 func DomainPatch(dp *v1alpha1.DomainPatch) Patch {
-	return Patch{Object: dp, Kind: bundle.KindDomainPatch, Namespace: dp.Namespace, Name: dp.Name, Spec: &dp.Spec}
+	return Patch{Object: dp, Kind: bundle.KindDomainPatch, Namespace: dp.Namespace, Name: dp.Name, Spec: &dp.Spec,
+		selector: parseSelector(dp.Spec.Selector)}
 }
 
 // ClusterDomainPatch is a ClusterDomainPatch as a Patch. It points into cdp.
 func ClusterDomainPatch(cdp *v1alpha1.ClusterDomainPatch) Patch {
 	return Patch{Object: cdp, Kind: bundle.KindClusterDomainPatch, Name: cdp.Name, Spec: &cdp.Spec.DomainPatchSpec,
-		namespaceSelector: cdp.Spec.NamespaceSelector, pvc: cdp.Spec.PVC}
+		selector: parseSelector(cdp.Spec.Selector), namespaceSelector: cdp.Spec.NamespaceSelector, pvc: cdp.Spec.PVC}
 }
 
 // Patches are the patches of both kinds. They point into the slices.
