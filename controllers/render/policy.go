@@ -30,12 +30,19 @@ type CompilePolicyFunc func(*v1alpha1.DomainPatchPolicy) error
 // CompilePolicy says why a policy is not accepted, if so; patch.Errors lists the parts of
 // the error with their field paths.
 func CompilePolicy(p *v1alpha1.DomainPatchPolicy) error {
+	_, err := CompiledPolicy(p)
+	return err
+}
+
+// CompiledPolicy compiles a policy to a program that holds nothing else. The error is that of
+// CompilePolicy.
+func CompiledPolicy(p *v1alpha1.DomainPatchPolicy) (*patch.Program, error) {
 	wire := policyInBundle(p)
-	_, err := patch.Compile(&bundle.Bundle{FormatVersion: bundle.FormatVersion, Policies: []bundle.Policy{wire}})
+	program, err := patch.Compile(&bundle.Bundle{FormatVersion: bundle.FormatVersion, Policies: []bundle.Policy{wire}})
 	if _, selectorErr := metav1.LabelSelectorAsSelector(p.Spec.NamespaceSelector); selectorErr != nil {
 		err = errors.Join(&patch.Error{Patch: wire.ID(), Field: "spec.namespaceSelector", Err: selectorErr}, err)
 	}
-	return err
+	return program, err
 }
 
 func policyInBundle(p *v1alpha1.DomainPatchPolicy) bundle.Policy {
