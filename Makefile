@@ -101,6 +101,10 @@ bench: python3 ## The engine beside its peers, and the shim beside KubeVirt's
 	cd bench && go run .
 	cd test/kubevirt && go run ./bench
 
+.PHONY: bench-fleet
+bench-fleet: controlplane kubevirt ## The operator with 10,000 VMs: memory, requests, latency (20 minutes on 2 cores)
+	go run ./test/fleet
+
 .PHONY: generate
 generate: ## Generate deep copies, the CRDs, the protocol stubs and the table of KubeVirt's schema
 	$(TOOL) controller-gen object:headerFile=hack/tools/boilerplate.go.txt paths=./api/... paths=./controllers/kubevirt/...

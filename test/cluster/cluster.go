@@ -45,6 +45,12 @@ type Options struct {
 	// Controllers are those of kube-controller-manager's that run, for example
 	// namespace-controller. Without any it does not run.
 	Controllers []string
+	// DefinitionsOnly leaves KubeVirt's programs and webhooks out: of KubeVirt there are the
+	// definitions and the object that configures it. VMIs are then what clients make of them.
+	DefinitionsOnly bool
+	// Direct is whether webhooks are called at the first manager's own address, for measuring.
+	// They cannot be routed then.
+	Direct bool
 }
 
 // Cluster is a running cluster. The embedded client is the admin's, and talks to the API
@@ -63,8 +69,9 @@ type Cluster struct {
 	configured uint64 // resource version of the KubeVirt object
 	shimImage  string // which stands for the program shim
 
-	replicas []*replica
-	webhooks webhooks
+	environment []string // of the manager, beside that of this program
+	replicas    []*replica
+	webhooks    webhooks
 
 	mutex     sync.Mutex
 	stopped   bool

@@ -44,7 +44,7 @@ func (c *Cluster) startKubeVirt(ctx context.Context) error {
 	if err := c.Create(ctx, namespace); err != nil {
 		return err
 	}
-	if err := c.createKubeVirt(ctx); err != nil {
+	if err := c.createKubeVirt(ctx); err != nil || c.options.DefinitionsOnly {
 		return err
 	}
 	api, err := c.startServer("virt-api", "kubevirt-apiserver",

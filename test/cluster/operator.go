@@ -104,7 +104,7 @@ func (c *Cluster) managerArguments(deployment *appsv1.Deployment) ([]string, err
 	if err != nil {
 		return nil, err
 	}
-	c.shimImage = shimImage(args)
+	c.shimImage, c.environment = shimImage(args), environment(pod.Containers[0])
 	args = append(args, "--kubeconfig", kubeconfig, "--cert-dir", c.certificate.folder, "--cert-rotation=false",
 		"--webhook-host", "127.0.0.1", "--metrics-address", "0")
 	return append(args, c.options.ManagerFlags...), nil
@@ -125,6 +125,17 @@ func arguments(container corev1.Container, namespace string) ([]string, error) {
 		args = append(args, arg)
 	}
 	return args, nil
+}
+
+// environment is what a container adds to the environment, as far as it is plain text.
+func environment(container corev1.Container) []string {
+	var environment []string
+	for _, variable := range container.Env {
+		if variable.ValueFrom == nil {
+			environment = append(environment, variable.Name+"="+variable.Value)
+		}
+	}
+	return environment
 }
 
 // shimImage is the image that the manager puts into Pods.

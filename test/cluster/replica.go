@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -46,9 +47,11 @@ func newReplica(name string, args []string) (*replica, error) {
 	return &replica{name: name, port: port, health: health, args: args}, nil
 }
 
+func (r *replica) address() string { return fmt.Sprintf("127.0.0.1:%d", r.port) }
+
 func (c *Cluster) startReplica(r *replica) error {
 	cmd := exec.Command(filepath.Join(c.tools.own, "manager"), r.args...)
-	cmd.Dir = c.dir
+	cmd.Dir, cmd.Env = c.dir, append(os.Environ(), c.environment...)
 	p := &process{name: r.name, cmd: cmd, expendable: c.options.RestartManagers}
 	if err := c.start(p); err != nil {
 		return err

@@ -54,6 +54,14 @@ func (c *Cluster) startWebhooks() (err error) {
 	return nil
 }
 
+// String is what clients connect to.
+func (a *address) String() string {
+	if a.cluster.options.Direct {
+		return a.cluster.replicas[0].address()
+	}
+	return a.listener.Addr().String()
+}
+
 func (a *address) route(number int) {
 	a.only.Store(int32(number))
 	a.hangUp()
@@ -68,7 +76,7 @@ func (a *address) pick() (string, bool) {
 	turn := int(a.turn.Add(1))
 	for i := range replicas {
 		if r := replicas[(turn+i)%len(replicas)]; a.cluster.isReady(r) {
-			return fmt.Sprintf("127.0.0.1:%d", r.port), true
+			return r.address(), true
 		}
 	}
 	return "", false
@@ -92,7 +100,7 @@ func (w *webhooks) point(object *unstructured.Unstructured, ca []byte) error {
 			to = w.vmis
 		}
 		webhook["clientConfig"] = map[string]any{
-			"url":      "https://" + to.listener.Addr().String() + path,
+			"url":      "https://" + to.String() + path,
 			"caBundle": base64.StdEncoding.EncodeToString(ca),
 		}
 	}
