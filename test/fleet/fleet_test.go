@@ -101,8 +101,8 @@ func TestQuantiles(t *testing.T) {
 	for i := range 200 {
 		turn = append(turn, time.Duration(i+1)*time.Millisecond)
 	}
-	line := lineOf("a", []times{turn, turn[:100], turn[:50]})
-	if want := (raceLine{"a", 50, 99, 200}); line != want {
+	line := lineOf("a", []times{turn, turn[:150], turn[:50]})
+	if want := (raceLine{"a", 75, 149, 200}); line != want {
 		t.Errorf("got %+v, want %+v", line, want)
 	}
 	if got := median([]float64{4, 1, 3, 2}); got != 2.5 {
