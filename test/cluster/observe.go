@@ -9,15 +9,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"k8s.io/client-go/rest"
 )
 
 // ManagerUser is the user as whom the manager talks to the API server.
 const ManagerUser = "system:serviceaccount:domainpatch-system:domainpatch-manager"
-
-// Config is a copy of the admin's, by which any client can be made.
-func (c *Cluster) Config() *rest.Config { return rest.CopyConfig(c.config) }
 
 // Certificate gives the files of a key pair for servers on 127.0.0.1, and its CA as PEM.
 func (c *Cluster) Certificate() (certFile, keyFile string, ca []byte) {
