@@ -139,7 +139,9 @@ func (c *chaos) deleteAll(namespaces ...string) {
 	c.Helper()
 	for _, kind := range []string{kindVM, kindVMI, kindPatch} {
 		for _, namespace := range namespaces {
-			c.must(c.DeleteAllOf(c.ctx, newObject(kind, namespace, ""), client.InNamespace(namespace)))
+			c.must(c.retry(c.ctx, "all of kind "+kind+" are being deleted", func(ctx context.Context) error { // which may take too long for one request
+				return c.DeleteAllOf(ctx, newObject(kind, namespace, ""), client.InNamespace(namespace))
+			}))
 		}
 	}
 	for _, kind := range []string{kindVM, kindVMI, kindPod, kindPatch} {

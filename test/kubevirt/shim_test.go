@@ -157,28 +157,6 @@ func checkEdits(t *testing.T, pass launcher.Pass) {
 	}
 }
 
-// TestShimFailsAndFailsAgain: a failed call changes no state, however often KubeVirt tries.
-func TestShimFailsAndFailsAgain(t *testing.T) {
-	manager, _ := startShim(t, "failing.json", "v1alpha3", "OnDefineDomain")
-	vmi := loadVMI(t, "plain")
-	for try := range 10 {
-		domain, err := launcher.Convert(vmi)
-		if err != nil {
-			t.Fatal(err)
-		}
-		passes, err := (&launcher.Boot{Manager: manager, VMI: vmi}).Define(&domain.Spec)
-		const want = "domainpatch: DomainPatch vms/contract: spec.domain[1] (impossible): /domain/devices/nosuchdevice selects nothing"
-		if err == nil || !strings.Contains(launcher.Condition(err), want) {
-			t.Fatalf("try %d: got %v, want …%s", try, err, want)
-		}
-		for _, pass := range passes {
-			if len(pass.Out) > 0 {
-				t.Fatalf("try %d: the call failed and gave a domain:\n%s", try, pass.Out)
-			}
-		}
-	}
-}
-
 // TestShimMissesCloudInit: a patch with cloud-init rules that did not run does not let the VM through.
 func TestShimMissesCloudInit(t *testing.T) {
 	for hookPoints, want := range map[string]string{
