@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
 	"testing"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -91,7 +93,8 @@ func serve(t *testing.T, c *testcluster.Cluster, args ...string) *process {
 
 // serves follows a patch into VMIs, in a namespace where something else takes the name of the bundle.
 func serves(t *testing.T, c *testcluster.Cluster) {
-	m := serve(t, c)
+	metrics, profiles := "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t)
+	m := serve(t, c, "--metrics-address", metrics, "--profiling-address", profiles)
 	ns := c.Namespace(t, "served")
 	c.Add(t, kubeVirt(ns), domainPatch(ns, "/domain/title"))
 	until(t, "the patch is ready", func(ctx context.Context) error { return isReady(ctx, c, ns) })
@@ -107,7 +110,48 @@ func serves(t *testing.T, c *testcluster.Cluster) {
 	if err := c.Get(t.Context(), client.ObjectKeyFromObject(bundle), bundle); err != nil || bundle.Data[v1alpha1.BundleKey] == "" {
 		t.Errorf("the bundle was not put in the place of a foreign ConfigMap: %v, %v", bundle, err)
 	}
+	checkMetrics(t, metrics)
+	checkProfiles(t, m, metrics, profiles)
 	m.stop(t)
+}
+
+// checkMetrics wants labels to have the values that docs/operations.md lists, and no others.
+func checkMetrics(t *testing.T, address string) {
+	t.Helper()
+	text, err := get(t.Context(), address, "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, series := range regexp.MustCompile(`(?m)^(domainpatch_\w+)(?:{(.*)})? `).FindAllStringSubmatch(text, -1) {
+		n++
+		row := regexp.MustCompile("(?m)^\\| `" + series[1] + "` .*$").Find(documented)
+		for _, l := range regexp.MustCompile(`(\w+)="(.*?)"`).FindAllStringSubmatch(series[2], -1) {
+			if !regexp.MustCompile("`" + l[1] + "`: [^;|]*\\b" + regexp.QuoteMeta(l[2]) + "\\b").Match(row) {
+				t.Errorf("docs/operations.md does not list the series %s", series[0])
+			}
+		}
+		if row == nil {
+			t.Errorf("docs/operations.md does not list the metric %s", series[1])
+		}
+	}
+	if n == 0 {
+		t.Errorf("no metrics:\n%s", text)
+	}
+}
+
+// checkProfiles wants profiles at their own address alone.
+func checkProfiles(t *testing.T, m *process, metrics, profiles string) {
+	t.Helper()
+	for address, want := range map[string]bool{profiles: true, metrics: false, m.health: false} {
+		if _, err := get(t.Context(), address, "/debug/pprof/cmdline"); (err == nil) != want {
+			t.Errorf("profiles at %s: %v, want %v", address, err, want)
+		}
+	}
 }
 
 // leavesOut creates VMIs that a patch binds and cannot apply to, until the events of that are

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	registry "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
@@ -25,6 +27,7 @@ import (
 	"github.com/domainpatch/domainpatch/controllers/counts"
 	"github.com/domainpatch/domainpatch/controllers/domainpatch"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
+	"github.com/domainpatch/domainpatch/controllers/metrics"
 	"github.com/domainpatch/domainpatch/controllers/program"
 	"github.com/domainpatch/domainpatch/controllers/template"
 )
@@ -102,6 +105,9 @@ func addTemplates(mgr ctrl.Manager, opts options, programs *program.Cache) error
 func addWebhooks(mgr ctrl.Manager, opts options, programs *program.Cache) error {
 	certified, err := addCertificates(mgr, opts)
 	if err != nil {
+		return err
+	}
+	if err := registry.Registry.Register(metrics.Certificate{File: filepath.Join(opts.certDir, "tls.crt")}); err != nil {
 		return err
 	}
 	server := lateServer{

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -294,8 +295,9 @@ func replica(t *testing.T, c *testcluster.Cluster, args ...string) *process {
 	}
 	defer output.Close()
 	p := &process{output: output.Name(), health: "127.0.0.1:" + freePort(t)}
-	p.cmd = exec.CommandContext(context.Background(), os.Args[0], append(args, "--kubeconfig", filepath.Join(dir, "kubeconfig"),
-		"--shim-image", "example/shim:v1", "--metrics-address", "0", "--health-address", p.health)...)
+	args = append([]string{"--kubeconfig", filepath.Join(dir, "kubeconfig"), "--shim-image", "example/shim:v1",
+		"--metrics-address", "0", "--health-address", p.health}, args...)
+	p.cmd = exec.CommandContext(context.Background(), os.Args[0], args...)
 	p.cmd.Env = append(os.Environ(), "MANAGER_TEST_RUN=1")
 	p.cmd.Stderr = output
 	if err := p.cmd.Start(); err != nil {
@@ -339,19 +341,26 @@ func (p *process) waitReady(t *testing.T) {
 }
 
 func (p *process) ready(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.health+"/readyz", nil)
+	_, err := get(ctx, p.health, "/readyz")
+	return err
+}
+
+// get asks an address over HTTP, and fails unless the answer is OK.
+func get(ctx context.Context, address, path string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("readyz: %s", resp.Status)
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", path, resp.Status)
 	}
-	return nil
+	return string(body), err
 }
 
 // until tries again until there is no error.
