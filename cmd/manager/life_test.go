@@ -4,17 +4,22 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
@@ -111,8 +116,47 @@ func serves(t *testing.T, c *testcluster.Cluster) {
 		t.Errorf("the bundle was not put in the place of a foreign ConfigMap: %v, %v", bundle, err)
 	}
 	checkMetrics(t, metrics)
+	checkAlerted(t, "controller_runtime|leader_election", func() (string, error) { return get(t.Context(), metrics, "/metrics") })
 	checkProfiles(t, m, metrics, profiles)
 	m.stop(t)
+
+	if err := c.Create(t.Context(), vmi(ns, "unserved", "a")); !apierrors.IsInternalError(err) {
+		t.Errorf("a VMI without webhooks: %v, want an internal error", err)
+	}
+	checkAlerted(t, "apiserver", func() (string, error) {
+		client, err := kubernetes.NewForConfig(c.Env.Config)
+		if err != nil {
+			return "", err
+		}
+		text, err := client.RESTClient().Get().AbsPath("/metrics").DoRaw(t.Context())
+		if want := `error_type="calling_webhook_error",name="mutate.vmi.domainpatch.kubevirt.io"`; !bytes.Contains(text, []byte(want)) {
+			err = errors.Join(err, fmt.Errorf("the API server has no metric with %s", want))
+		}
+		return string(text), err
+	})
+}
+
+// checkAlerted wants metrics of others to exist by which alerts are raised: those in
+// config/prometheus/rules.yaml that begin with one of the prefixes.
+func checkAlerted(t *testing.T, prefixes string, read func() (string, error)) {
+	t.Helper()
+	text, err := read()
+	if err != nil {
+		t.Error(err)
+	}
+	rules, err := os.ReadFile(filepath.Join(configFolder, "prometheus", "rules.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`\b(?:`+prefixes+`)_\w+`).FindAllString(string(rules), -1)
+	if len(names) == 0 {
+		t.Errorf("no alert is raised by a metric that begins with %s", prefixes)
+	}
+	for _, name := range names {
+		if !strings.Contains(text, "\n"+name+"{") {
+			t.Errorf("there is no metric %s", name)
+		}
+	}
 }
 
 // checkMetrics wants labels to have the values that docs/operations.md lists, and no others.
