@@ -5,6 +5,7 @@ package bundles
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -40,6 +41,13 @@ func TestBundles(t *testing.T) {
 	t.Run("SweepSharesLists", func(t *testing.T) { testSweepSharesLists(t, s) })
 	t.Run("NotOurs", func(t *testing.T) { testNotOurs(t, s) })
 	t.Run("Backup", func(t *testing.T) { testBackup(t, s) })
+	t.Run("Restore", func(t *testing.T) { testRestore(t, s) })
+	t.Run("RestoreRendered", func(t *testing.T) { testRestoreRendered(t, s) })
+	t.Run("RestoreRefused", func(t *testing.T) { testRestoreRefused(t, s) })
+	t.Run("Lost", func(t *testing.T) { testLost(t, s) })
+	t.Run("LostBounds", func(t *testing.T) { testLostBounds(t, s) })
+	t.Run("Idle", func(t *testing.T) { testIdle(t, s) })
+	t.Run("Leads", func(t *testing.T) { testLeads(t, s) })
 }
 
 // suite is a cluster without webhooks: the tests play them.
@@ -73,9 +81,9 @@ func (s *suite) reconciler(funcs interceptor.Funcs) *Reconciler {
 
 // age makes the reconciler believe that time went by.
 func (r *Reconciler) age(d time.Duration) {
-	for key, w := range r.waits {
+	for key, w := range r.idle {
 		w.since = w.since.Add(-d)
-		r.waits[key] = w
+		r.idle[key] = w
 	}
 }
 
@@ -203,6 +211,29 @@ func beforeDelete(hook func()) interceptor.Funcs {
 		return c.Delete(ctx, object, opts...)
 	}}
 }
+
+// refuseAll lets no live read and no write pass.
+func refuseAll() interceptor.Funcs {
+	return interceptor.Funcs{
+		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+			return errRefused
+		},
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+			return errRefused
+		},
+		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
+			return errRefused
+		},
+		Delete: func(context.Context, client.WithWatch, client.Object, ...client.DeleteOption) error {
+			return errRefused
+		},
+		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+			return errRefused
+		},
+	}
+}
+
+var errRefused = errors.New("asked for something")
 
 func wantError(t *testing.T, err error, parts ...string) {
 	t.Helper()

@@ -43,14 +43,14 @@ type Reconciler struct {
 
 	names  index
 	states states
-	waits  map[types.NamespacedName]wait
+	idle   map[types.NamespacedName]idle
 	told   map[types.NamespacedName]map[types.UID]bool // of a lost bundle
 	last   survey
 }
 
-// wait is since when, by this process's own monotonic clock, nothing names one version of a
+// idle is since when, by this process's own monotonic clock, nothing names one version of a
 // ConfigMap. Any write to the ConfigMap starts another.
-type wait struct {
+type idle struct {
 	version string
 	since   time.Time
 }
@@ -88,14 +88,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 // forget is for a ConfigMap that does not exist, or is none of ours, and that nothing names.
 func (r *Reconciler) forget(key types.NamespacedName) {
 	r.states.set(key, "")
-	delete(r.waits, key)
+	delete(r.idle, key)
 	delete(r.told, key)
 }
 
 // use is for a bundle that somebody names: it must not be marked.
 func (r *Reconciler) use(ctx context.Context, cm *corev1.ConfigMap) error {
 	key := client.ObjectKeyFromObject(cm)
-	delete(r.waits, key)
+	delete(r.idle, key)
 	r.names.keep(key, "")
 	r.states.set(key, stateUsed)
 	r.tellFound(ctx, key)
@@ -114,13 +114,13 @@ func (r *Reconciler) collect(ctx context.Context, cm *corev1.ConfigMap) (ctrl.Re
 	if cm.DeletionTimestamp != nil {
 		return ctrl.Result{}, nil
 	}
-	w := r.waits[key]
+	w := r.idle[key]
 	if w.version != cm.ResourceVersion {
-		w = wait{version: cm.ResourceVersion, since: time.Now()}
-		if r.waits == nil {
-			r.waits = map[types.NamespacedName]wait{}
+		w = idle{version: cm.ResourceVersion, since: time.Now()}
+		if r.idle == nil {
+			r.idle = map[types.NamespacedName]idle{}
 		}
-		r.waits[key] = w
+		r.idle[key] = w
 	}
 	enough := r.SweepAfter
 	if !isMarked(cm) {
@@ -160,7 +160,7 @@ func (r *Reconciler) sweep(ctx context.Context, cm *corev1.ConfigMap, due time.T
 		return ctrl.Result{}, err
 	}
 	if r.last.names[cm.Name] {
-		delete(r.waits, client.ObjectKeyFromObject(cm))
+		delete(r.idle, client.ObjectKeyFromObject(cm))
 		return ctrl.Result{RequeueAfter: r.SweepAfter}, nil
 	}
 	err := r.Store.Writer.Delete(ctx, metadata(cm), client.Preconditions{UID: &cm.UID, ResourceVersion: &cm.ResourceVersion})

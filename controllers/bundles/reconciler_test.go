@@ -46,8 +46,8 @@ func testSweep(t *testing.T, s *suite) {
 		t.Errorf("ConfigMap %v, want it to be swept", have)
 	}
 	step(t, r, key)
-	if len(r.waits)+len(r.states)+len(r.told) > 0 {
-		t.Errorf("the reconciler remembers what is gone: %v %v %v", r.waits, r.states, r.told)
+	if len(r.idle)+len(r.states)+len(r.told) > 0 {
+		t.Errorf("the reconciler remembers what is gone: %v %v %v", r.idle, r.states, r.told)
 	}
 }
 

@@ -40,7 +40,7 @@ const (
 // restore creates a ConfigMap again that is missing and that somebody names. In a namespace
 // that is being deleted it leaves things alone.
 func (r *Reconciler) restore(ctx context.Context, key types.NamespacedName) (ctrl.Result, error) {
-	delete(r.waits, key)
+	delete(r.idle, key)
 	var namespace corev1.Namespace
 	err := r.Store.Reader.Get(ctx, client.ObjectKey{Name: key.Namespace}, &namespace)
 	if client.IgnoreNotFound(err) != nil {
