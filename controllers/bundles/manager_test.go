@@ -44,7 +44,7 @@ func (s *suite) lead(t *testing.T, sweepAfter time.Duration) (*Reconciler, clien
 	mustNot(t, err, "cannot create a manager")
 	r := &Reconciler{
 		Store: &Store{Reader: mgr.GetAPIReader(), Writer: mgr.GetClient()}, Cache: mgr.GetClient(), Users: []Users{VMIs{Reader: mgr.GetAPIReader()}},
-		Compile: render.Compile, Events: events.NewFakeRecorder(1000), SweepAfter: sweepAfter,
+		Compiler: render.NewCompiler(), Events: events.NewFakeRecorder(1000), SweepAfter: sweepAfter,
 	}
 	mustNot(t, r.SetupWithManager(mgr), "cannot set up the reconciler")
 	ctx, stop := context.WithCancel(context.Background())

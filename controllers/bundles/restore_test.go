@@ -118,7 +118,7 @@ func testRestoreRendered(t *testing.T, s *suite) {
 	policy.Spec.Allow = []v1alpha1.AllowedPath{{Path: "/domain/title"}}
 	dp := domainPatch(ns, "a")
 	b, err := render.Render(t.Context(), render.VMI{}, render.Namespace{Name: ns, Labels: map[string]string{"tier": "gold"}},
-		render.Objects{Patches: []render.Patch{render.DomainPatch(dp), render.ClusterDomainPatch(cluster)}, Policies: []v1alpha1.DomainPatchPolicy{*policy}}, render.Compile)
+		render.Objects{Patches: []render.Patch{render.DomainPatch(dp), render.ClusterDomainPatch(cluster)}, Policies: []v1alpha1.DomainPatchPolicy{*policy}}, render.NewCompiler())
 	mustNot(t, err, "cannot render")
 	s.Add(t, dp, cluster, policy)
 	t.Cleanup(func() {
