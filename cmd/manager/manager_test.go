@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -28,6 +29,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -50,7 +52,7 @@ func TestServes(t *testing.T) {
 	install(t, c, "manager", "rbac")
 	o := c.Env.WebhookInstallOptions
 	m := replica(t, c, "--cert-rotation=false", "--cert-dir", o.LocalServingCertDir,
-		"--webhook-host", o.LocalServingHost, "--webhook-port", fmt.Sprint(o.LocalServingPort))
+		"--webhook-host", o.LocalServingHost, "--webhook-port", fmt.Sprint(o.LocalServingPort), "--bundle-sweep-after", "5s")
 	m.waitReady(t)
 	ns := c.Namespace(t, "vms")
 	c.Add(t, kubeVirt(ns), domainPatch(ns, "/domain/title"))
@@ -80,6 +82,7 @@ func TestServes(t *testing.T) {
 		}
 		return err
 	})
+	checkChanged(t, c, started, name)
 	until(t, "events are written", func(ctx context.Context) error {
 		var list eventsv1.EventList
 		if err := c.List(ctx, &list, client.InNamespace(ns)); err != nil || len(list.Items) < 2 {
@@ -91,6 +94,48 @@ func TestServes(t *testing.T) {
 		t.Error("the manager lacks something, rights maybe")
 	}
 	m.stop(t)
+}
+
+// checkChanged changes the patch of a VMI: neither the VMI nor its bundle are touched, and no other
+// bundle is written. When the VMI is gone its bundle goes, too.
+func checkChanged(t *testing.T, c *testcluster.Cluster, running *unstructured.Unstructured, configMap string) {
+	t.Helper()
+	ns := running.GetNamespace()
+	var before, after corev1.ConfigMapList
+	if err := c.List(t.Context(), &before, client.InNamespace(ns)); err != nil {
+		t.Fatal(err)
+	}
+	dp := domainPatch(ns, "/domain/title")
+	if err := c.Patch(t.Context(), dp, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"domain":[{"op":"set","path":"/domain/title","value":"y"}]}}`))); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the VMI is outdated", func(ctx context.Context) error {
+		err := c.Get(ctx, client.ObjectKeyFromObject(dp), dp)
+		if s := dp.Status; err == nil && (s.Outdated != 1 || s.Current != 0) {
+			err = fmt.Errorf("status %+v", s)
+		}
+		return err
+	})
+	version := running.GetResourceVersion()
+	if err := errors.Join(c.Get(t.Context(), client.ObjectKeyFromObject(running), running), c.List(t.Context(), &after, client.InNamespace(ns))); err != nil {
+		t.Fatal(err)
+	}
+	if running.GetResourceVersion() != version {
+		t.Error("a changed patch touched a VMI")
+	}
+	if diff := cmp.Diff(before.Items, after.Items); diff != "" {
+		t.Errorf("a changed patch wrote bundles (-before +after):\n%s", diff)
+	}
+	if err := c.Delete(t.Context(), running); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the bundle is swept", func(ctx context.Context) error {
+		err := c.Get(ctx, client.ObjectKey{Namespace: ns, Name: configMap}, &corev1.ConfigMap{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("it is still there, error %w", err)
+	})
 }
 
 // TestRotates runs two replicas that make their own certificate, in a cluster where all of

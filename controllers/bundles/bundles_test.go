@@ -36,6 +36,8 @@ func TestBundles(t *testing.T) {
 	t.Run("EnsureRefused", func(t *testing.T) { testEnsureRefused(t, s) })
 	t.Run("EnsureRaces", func(t *testing.T) { testEnsureRaces(t, s) })
 	t.Run("Sweep", func(t *testing.T) { testSweep(t, s) })
+	t.Run("SweepForgets", func(t *testing.T) { testSweepForgets(t, s) })
+	t.Run("Counts", func(t *testing.T) { testCounts(t, s) })
 	t.Run("SweepWaits", func(t *testing.T) { testSweepWaits(t, s) })
 	t.Run("SweepRaces", func(t *testing.T) { testSweepRaces(t, s) })
 	t.Run("SweepSharesLists", func(t *testing.T) { testSweepSharesLists(t, s) })

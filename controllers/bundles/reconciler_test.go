@@ -5,14 +5,18 @@ package bundles
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 )
@@ -51,6 +55,92 @@ func testSweep(t *testing.T, s *suite) {
 	}
 }
 
+// testSweepForgets has a VM that restarts all the time: its bundle is never unused for long.
+func testSweepForgets(t *testing.T, s *suite) {
+	cm := aBundle(t, s.Namespace(t, "sweep-forgets"), "a")
+	key := client.ObjectKeyFromObject(cm)
+	r := s.reconciler(interceptor.Funcs{})
+	s.ensure(t, cm)
+	first := s.have(t, cm)
+	for i := range 5 {
+		vm := user{name: "vm", uid: types.UID(fmt.Sprint(i))}
+		step(t, r, key)
+		r.age(5 * time.Minute)
+		r.names.add(key, vm)
+		step(t, r, key)
+		r.names.remove(key, vm)
+	}
+	if have := s.wantStored(t, cm, "it was used all the time"); have.ResourceVersion != first.ResourceVersion {
+		t.Error("the bundle of a VM that restarts was written")
+	}
+}
+
+// testCounts reads the metrics.
+func testCounts(t *testing.T, s *suite) {
+	ns := s.Namespace(t, "counts")
+	used, unused, lost := aBundle(t, ns, "used"), aBundle(t, ns, "unused"), aBundle(t, ns, "lost")
+	r := s.reconciler(interceptor.Funcs{})
+	before := counts(t)
+	check := func(reason string, want map[string]float64) {
+		t.Helper()
+		got := counts(t)
+		for key := range got {
+			if got[key] -= before[key]; got[key] == 0 {
+				delete(got, key)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("metrics, %s (-want +got):\n%s", reason, diff)
+		}
+	}
+	all := func() {
+		for _, cm := range []*corev1.ConfigMap{used, unused, lost} {
+			step(t, r, client.ObjectKeyFromObject(cm))
+		}
+	}
+	s.ensure(t, used)
+	s.Add(t, marked(unused, longAgo))
+	vm := user{name: "vm", uid: "1"}
+	r.names.add(client.ObjectKeyFromObject(used), vm)
+	r.names.add(client.ObjectKeyFromObject(lost), vm)
+	all()
+	all()
+	check("one of each", map[string]float64{"create": 1, "used": 1, "unused": 1, "lost": 1})
+	r.age(time.Hour)
+	all()
+	all()
+	check("one is swept", map[string]float64{"create": 1, "sweep": 1, "used": 1, "lost": 1})
+	r.names.keep(client.ObjectKeyFromObject(lost), lost.Data[v1alpha1.BundleKey])
+	all()
+	all()
+	check("one is restored", map[string]float64{"create": 1, "sweep": 1, "restore": 1, "used": 2})
+	r.names.remove(client.ObjectKeyFromObject(used), vm)
+	all()
+	r.age(time.Hour)
+	all()
+	check("one is marked", map[string]float64{"create": 1, "sweep": 1, "restore": 1, "mark": 1, "used": 1, "unused": 1})
+	s.ensure(t, used)
+	s.ensure(t, used)
+	check("its mark is taken off", map[string]float64{"create": 1, "sweep": 1, "restore": 1, "mark": 1, "unmark": 1, "used": 1, "unused": 1})
+}
+
+// counts gives the metrics of bundles by the value of their label.
+func counts(t *testing.T) map[string]float64 {
+	t.Helper()
+	families, err := metrics.Registry.Gather()
+	mustNot(t, err, "cannot gather the metrics")
+	all := map[string]float64{}
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "domainpatch_bundle") {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			all[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return all
+}
+
 // testSweepWaits is about marks that say nothing of how long the bundle was unused.
 func testSweepWaits(t *testing.T, s *suite) {
 	cases := map[string]struct {
@@ -75,9 +165,6 @@ func testSweepWaits(t *testing.T, s *suite) {
 		}, false},
 		"touched": {"somebody cares for it", longAgo, func(t *testing.T, cm *corev1.ConfigMap) {
 			mustNot(t, s.Client.Patch(t.Context(), cm.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"x":"y"}}}`))), "cannot touch")
-		}, false},
-		"held": {"it would stay half deleted", longAgo, func(t *testing.T, cm *corev1.ConfigMap) {
-			mustNot(t, s.Client.Patch(t.Context(), cm.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":["example.org/x"]}}`))), "cannot hold")
 		}, false},
 		"named": {"the cache of VMIs is late", longAgo, func(t *testing.T, cm *corev1.ConfigMap) { s.Add(t, vmi("late", cm)) }, false},
 		"deleting": {"its pod may still migrate", longAgo, func(t *testing.T, cm *corev1.ConfigMap) {
@@ -141,6 +228,15 @@ func testSweepRaces(t *testing.T, s *suite) {
 		r.names.add(key, user{name: "vm", uid: "1"})
 		step(t, r, key)
 		s.wantStored(t, cm, "the mark is taken off where the cache knows a VMI")
+	})
+	t.Run("held", func(t *testing.T) {
+		cm := aBundle(t, s.Namespace(t, "sweep-races-held"), "a")
+		held := marked(cm, longAgo)
+		held.Finalizers = []string{"example.org/x"}
+		s.Add(t, held)
+		sweepNow(t, s.reconciler(interceptor.Funcs{}), client.ObjectKeyFromObject(cm))
+		s.ensure(t, cm)
+		s.wantStored(t, cm, "it is not half deleted when a VMI needs it")
 	})
 	t.Run("old leader", func(t *testing.T) {
 		cm := aBundle(t, s.Namespace(t, "sweep-races-old-leader"), "a")

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/events"
@@ -244,11 +243,7 @@ func testRestoreRefused(t *testing.T, s *suite) {
 	})
 	t.Run("quota", func(t *testing.T) {
 		ns := s.Namespace(t, "restore-quota")
-		none := corev1.ResourceList{"count/configmaps": resource.MustParse("0")}
-		quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "small"}, Spec: corev1.ResourceQuotaSpec{Hard: none}}
-		s.Add(t, quota)
-		quota.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none}
-		mustNot(t, s.Client.Status().Update(t.Context(), quota), "cannot set the quota")
+		quota := s.quota(t, ns)
 		r, cm := missing(ns, interceptor.Funcs{})
 		key := client.ObjectKeyFromObject(cm)
 		s.named(t, r, "vm", cm)

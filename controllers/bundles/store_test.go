@@ -91,11 +91,7 @@ func testEnsureAtOnce(t *testing.T, s *suite) {
 func testEnsureRefused(t *testing.T, s *suite) {
 	t.Run("quota", func(t *testing.T) {
 		want := aBundle(t, s.Namespace(t, "quota"), "a")
-		none := corev1.ResourceList{"count/configmaps": resource.MustParse("0")}
-		quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: want.Namespace, Name: "small"}, Spec: corev1.ResourceQuotaSpec{Hard: none}}
-		s.Add(t, quota)
-		quota.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none} // no quota controller runs here
-		mustNot(t, s.Client.Status().Update(t.Context(), quota), "cannot set the quota")
+		s.quota(t, want.Namespace)
 		err := s.store().Ensure(t.Context(), want)
 		wantError(t, err, "cannot write ConfigMap quota/domainpatch-", "exceeded quota: small")
 		if !apierrors.IsForbidden(err) {
@@ -126,6 +122,20 @@ func testEnsureRefused(t *testing.T, s *suite) {
 		s.ensure(t, want)
 		s.wantStored(t, want, "the finalizers are gone")
 	})
+}
+
+// quota forbids ConfigMaps in a namespace, by the name of small.
+func (s *suite) quota(t *testing.T, namespace string) *corev1.ResourceQuota {
+	t.Helper()
+	none := corev1.ResourceList{"count/configmaps": resource.MustParse("0")}
+	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "small"}, Spec: corev1.ResourceQuotaSpec{Hard: none}}
+	s.Add(t, quota)
+	quota.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none} // no quota controller runs here
+	mustNot(t, s.Client.Status().Update(t.Context(), quota), "cannot set the quota")
+	s.until(t, "the API server knows of the quota", func() bool {
+		return apierrors.IsForbidden(s.Client.Create(t.Context(), aBundle(t, namespace, "any"), client.DryRunAll))
+	})
+	return quota
 }
 
 // terminating is a namespace that is being deleted, for ever: no controller ends it.
