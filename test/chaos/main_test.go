@@ -38,8 +38,8 @@ var (
 // Times that bound each other: a bundle is swept later than any request that made it can still
 // create its VMI, so that no VMI comes too late for its bundle.
 const (
-	requestTimeout = "8s"
-	sweepAfter     = "10s"
+	requestTimeout = 8 * time.Second
+	sweepAfter     = 10 * time.Second
 )
 
 // patience is how long all VMs together may take to get there: virt-controller tries again after
@@ -68,12 +68,13 @@ func TestChaos(t *testing.T) {
 	}
 	logs := filepath.Join(root, "out", "chaos")
 	c, err := cluster.Start(ctx, cluster.Options{
-		Logs:     logs,
-		Managers: 2,
+		Logs:         logs,
+		Managers:     2,
+		ManagerFlags: []string{"--bundle-sweep-after", sweepAfter.String()},
 		// A manager gives up when it cannot renew its lease, for example while the API server is away.
 		RestartManagers: true,
 		// Without the cache, and as long as nothing is compacted, a watch goes on where it ended.
-		APIServerFlags: map[string]string{"watch-cache": "false", "etcd-compaction-interval": "0", "request-timeout": requestTimeout},
+		APIServerFlags: map[string]string{"watch-cache": "false", "etcd-compaction-interval": "0", "request-timeout": requestTimeout.String()},
 		Controllers:    []string{"garbage-collector-controller", "namespace-controller"},
 	})
 	if err != nil {
@@ -100,9 +101,12 @@ func (c *chaos) run() {
 	t := c.T
 	t.Run("VMAndPatchTogether", func(t *testing.T) { c.with(t).vmAndPatchTogether() })
 	t.Run("SelectorThenVM", func(t *testing.T) { c.with(t).selectorThenVM() })
+	t.Run("SweepAndVMI", func(t *testing.T) { c.with(t).sweepAndVMI() })
 	t.Run("BadDay", func(t *testing.T) { c.with(t).badDay() })
+	t.Run("NothingIsLeft", func(t *testing.T) { c.with(t).nothingIsLeft() })
 	t.Run("HistoryKeepsThePromise", func(t *testing.T) { c.with(t).historyKeepsThePromise() })
 	t.Run("Stop", func(t *testing.T) {
+		cancel() // the API server would wait for the watches
 		if err := c.Stop(); err != nil {
 			t.Error(err)
 		}

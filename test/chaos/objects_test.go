@@ -8,6 +8,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -133,8 +134,7 @@ func (c *chaos) bundles() []*record {
 
 func isBundle(r *record) bool { return strings.HasPrefix(r.key.Name, v1alpha1.BundleConfigMapPrefix) }
 
-// deleteAll deletes the VMs, then the patches of the namespaces, and last the namespaces: nothing may be
-// left at any step.
+// deleteAll deletes the VMs and patches of namespaces.
 func (c *chaos) deleteAll(namespaces ...string) {
 	c.Helper()
 	for _, kind := range []string{kindVM, kindVMI, kindPatch} {
@@ -144,8 +144,14 @@ func (c *chaos) deleteAll(namespaces ...string) {
 			}))
 		}
 	}
-	for _, kind := range []string{kindVM, kindVMI, kindPod, kindPatch} {
-		c.awaitNone(kind, namespaces)
+}
+
+// nothingIsLeft waits until what deleteAll deleted is gone, and what came of it, and that it took
+// the bundles along. Then it deletes the namespaces, which have to go, too.
+func (c *chaos) nothingIsLeft() {
+	namespaces := slices.Sorted(maps.Keys(c.namespaces))
+	for _, kind := range []string{kindVM, kindVMI, kindPod, kindPatch, kindClusterPatch, kindConfigMap} {
+		c.awaitNone(kind)
 	}
 	for _, namespace := range namespaces {
 		c.must(c.Delete(c.ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}))
@@ -160,23 +166,22 @@ func (c *chaos) deleteAll(namespaces ...string) {
 			return client.IgnoreNotFound(err)
 		}))
 	}
+	c.printf("left after everything was deleted: 0 VMs, VMIs, Pods, patches, bundles and namespaces of %d\n", len(namespaces))
 }
 
-func (c *chaos) awaitNone(kind string, namespaces []string) {
+// awaitNone waits until no namespace has objects of a kind; of ConfigMaps, bundles alone.
+func (c *chaos) awaitNone(kind string) {
 	c.Helper()
 	c.must(c.UntilWithin(c.ctx, patience, "no "+kind+" is left", func(ctx context.Context) error {
-		var left []string
-		for _, namespace := range namespaces {
-			list := newList(kind)
-			if err := c.List(ctx, list, client.InNamespace(namespace)); err != nil {
-				return err
-			}
-			for _, item := range list.Items {
-				left = append(left, namespace+"/"+item.GetName())
-			}
+		list := newList(kind)
+		if err := c.List(ctx, list); err != nil {
+			return err
 		}
+		left := slices.DeleteFunc(list.Items, func(o unstructured.Unstructured) bool {
+			return kind == kindConfigMap && !strings.HasPrefix(o.GetName(), v1alpha1.BundleConfigMapPrefix)
+		})
 		if len(left) > 0 {
-			return fmt.Errorf("%d are left, among them %s", len(left), left[0])
+			return fmt.Errorf("%d are left, among them %s/%s", len(left), left[0].GetNamespace(), left[0].GetName())
 		}
 		return nil
 	}))
