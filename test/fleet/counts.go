@@ -67,7 +67,7 @@ func (s settled) String() string {
 }
 
 // countsLimit is how long to wait for right counts before they are called wrong.
-const countsLimit = 60 * time.Second
+const countsLimit = 40 * time.Second
 
 // awaitCounts waits until the status of all patches is as expected, or the limit has passed; own is the patch in question.
 func (m *measurement) awaitCounts(ctx context.Context, since time.Time, own *patch, want map[client.ObjectKey]tally) (settled, error) {

@@ -161,6 +161,13 @@ func (r *report) fillRaces(noopMedian, median, noopP99, p99 float64) {
 	r.races()
 }
 
+func TestPerVMI(t *testing.T) {
+	growth := []step{{VMIs: 1000, RSS: 41}, {VMIs: 2000, RSS: 43}, {VMIs: 3000, RSS: 49}} // 4 MiB per 1000
+	if got := perVMI(growth); got < 4.095 || got > 4.097 {
+		t.Errorf("%.3f KiB per VMI, want 4.096", got)
+	}
+}
+
 // fillGrowth has a manager that takes that many KiB per VMI, and twice as many in the second
 // half where that is too much anyway.
 func (r *report) fillGrowth(perVMI int64) {

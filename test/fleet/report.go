@@ -151,26 +151,36 @@ const (
 	maxAdded    = 15.0 // ms
 	maxTimes    = 3.0  // of the no-op pair's p99
 	gapSlack    = 250 * time.Millisecond
-	growthNoise = 8.0 // MiB, of the garbage collector
+	growthNoise = 8.0 // MiB, of the garbage collector, in half the growth
 )
 
 // memory judges the memory; last is the peak of the manager that ran last.
 func (r *report) memory(last float64) {
 	r.Memory.PeakAfter = last
-	first, end, n := r.Growth[1], r.Growth[steps], r.Growth[steps].VMIs
-	middle := r.Growth[(steps+1)/2]
+	first, n := r.Growth[1], r.Growth[steps].VMIs
+	const middle = (steps + 1) / 2
 	peak := max(r.Memory.PeakBefore, last)
 	r.target(peak <= maxRSS, "manager: resident memory, peak over the whole run", fmt.Sprintf("at most %.0f MiB", maxRSS), fmt.Sprintf("%.0f MiB", peak))
-	slope := (end.RSS - first.RSS) * 1024 / float64(n-first.VMIs)
+	slope := perVMI(r.Growth[1:])
 	r.target(slope <= maxPerVMI, fmt.Sprintf("manager: resident memory per VMI, from %d to %d, in the boot storm", first.VMIs, n),
 		fmt.Sprintf("at most %.0f KiB", maxPerVMI), fmt.Sprintf("%.1f KiB", slope))
 	again := (r.Memory.Restarted - r.Growth[0].RSS) * 1024 / float64(n)
 	r.target(again <= maxPerVMI, "manager: resident memory per VMI after a restart", fmt.Sprintf("at most %.0f KiB", maxPerVMI), fmt.Sprintf("%.1f KiB", again))
-	one := (middle.RSS - first.RSS) / float64(middle.VMIs-first.VMIs)
-	two := (end.RSS - middle.RSS) / float64(end.VMIs-middle.VMIs)
-	linear := two*float64(end.VMIs-middle.VMIs) <= one*float64(end.VMIs-middle.VMIs)+growthNoise
-	r.target(linear, fmt.Sprintf("manager: growth from %d to %d VMIs", first.VMIs, n), "at most linear",
-		fmt.Sprintf("%.1f KiB per VMI until %d, %.1f KiB from there on", one*1024, middle.VMIs, two*1024))
+	one, two := perVMI(r.Growth[1:middle+1]), perVMI(r.Growth[middle:])
+	noise := growthNoise * 1024 / float64(n-r.Growth[middle].VMIs)
+	r.target(two <= one+noise, fmt.Sprintf("manager: growth from %d to %d VMIs", first.VMIs, n), "at most linear",
+		fmt.Sprintf("%.1f KiB per VMI until %d, %.1f KiB from there on", one, r.Growth[middle].VMIs, two))
+}
+
+// perVMI is by how many KiB the resident memory grows with a VMI: the slope of the line through
+// the steps with the least squares.
+func perVMI(growth []step) float64 {
+	n, x, y, xx, xy := float64(len(growth)), 0.0, 0.0, 0.0, 0.0
+	for _, g := range growth {
+		v := float64(g.VMIs)
+		x, y, xx, xy = x+v, y+g.RSS, xx+v*v, xy+v*g.RSS
+	}
+	return (n*xy - x*y) / (n*xx - x*x) * 1024
 }
 
 func (r *report) storm(requests []request, b bundles) {
