@@ -38,23 +38,24 @@ import (
 // next, and so between two writes to one patch.
 const Interval = 10 * time.Second
 
-// gathering is how long changes are gathered before a pass, since they rarely come alone.
-const gathering = 2 * time.Second
+// gathering is the part of Interval in which changes are gathered before a pass, since they
+// rarely come alone.
+const gathering = 5
 
 // SetupWithManager makes a manager run the reconciler. There is one request, without a name:
-// what is to be counted is remembered in Changes.
+// what is to be counted is remembered in changes.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	vmis := source.Kind(mgr.GetCache(), &kubevirt.VirtualMachineInstance{},
-		marking[*kubevirt.VirtualMachineInstance](r.markNamespace),
+		marking[*kubevirt.VirtualMachineInstance](r, r.markNamespace),
 		predicate.TypedFuncs[*kubevirt.VirtualMachineInstance]{UpdateFunc: isRelevant})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("counts").
-		Watches(&v1alpha1.DomainPatch{}, marking[client.Object](r.markNamespace), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.ClusterDomainPatch{}, marking[client.Object](r.markAll), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&corev1.Namespace{}, marking[client.Object](r.markName), builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		Watches(&v1alpha1.DomainPatch{}, marking[client.Object](r, r.markNamespace), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.ClusterDomainPatch{}, marking[client.Object](r, r.markAll), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&corev1.Namespace{}, marking[client.Object](r, r.markName), builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		// A bundle may come into the cache after the VMI that names it.
-		Watches(&corev1.ConfigMap{}, marking[client.Object](r.markNamespace), builder.WithPredicates(onlyNew)).
-		Watches(&corev1.Event{}, marking[client.Object](r.markNamespace), builder.WithPredicates(newFailure)).
+		Watches(&corev1.ConfigMap{}, marking[client.Object](r, r.markNamespace), builder.WithPredicates(onlyNew)).
+		Watches(&corev1.Event{}, marking[client.Object](r, r.markNamespace), builder.WithPredicates(newFailure)).
 		// As a bare function the source does not hold up the start: it waits, in the background, for KubeVirt to be installed.
 		WatchesRawSource(source.Func(vmis.Start)).
 		Complete(r)
@@ -94,11 +95,11 @@ func (r *Reconciler) markAll(client.Object)              { r.changes.markAll() }
 
 // marking remembers what an event is about, and asks for a pass. A queue holds a request
 // once, with the earliest of its times.
-func marking[T client.Object](mark func(client.Object)) handler.TypedEventHandler[T, reconcile.Request] {
+func marking[T client.Object](r *Reconciler, mark func(client.Object)) handler.TypedEventHandler[T, reconcile.Request] {
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	enqueue := func(object client.Object, q queue) {
 		mark(object)
-		q.AddAfter(reconcile.Request{}, gathering)
+		q.AddAfter(reconcile.Request{}, r.Interval/gathering)
 	}
 	return handler.TypedFuncs[T, reconcile.Request]{
 		CreateFunc: func(_ context.Context, e event.TypedCreateEvent[T], q queue) { enqueue(e.Object, q) },
