@@ -147,6 +147,11 @@ func (p *Place) isExact() bool {
 	})
 }
 
+// Dropped says whether the rule writes anything that KubeVirt's schema does not hold.
+func (r *RulePlaces) Dropped() bool {
+	return slices.ContainsFunc(r.Places, func(p Place) bool { return p.Dropped() })
+}
+
 // Dropped says whether KubeVirt's schema holds no such place, so that what is written there
 // does not survive where KubeVirt rebuilds the domain; false also where it cannot be told.
 func (p *Place) Dropped() bool {

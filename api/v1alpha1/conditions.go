@@ -83,7 +83,8 @@ const (
 )
 
 // Reasons of ConditionEffective, besides ReasonNotAccepted and ReasonDeniedByPolicy. Where
-// several hold, the first one in this order is given, and the message tells of all.
+// several hold, the first one in this order is given, ReasonDeniedByPolicy behind them, and the
+// message tells of all.
 const (
 	// ReasonEditsLostToPlugins (False): the cluster has KubeVirt Plugin objects, with which
 	// KubeVirt rebuilds the domain from its own schema. The message names the rules whose

@@ -30,10 +30,19 @@ type finding struct{ reason, message string }
 
 // facts are what the conditions of one object are made of.
 type facts struct {
-	isPolicy        bool
-	err             error               // why the object is not accepted
-	policiesInvalid []string            // names of policies of its namespace that are not accepted
-	kubevirts       []kubevirt.KubeVirt // what is installed
+	isPolicy  bool
+	err       error               // why the object is not accepted
+	kubevirts []kubevirt.KubeVirt // what is installed
+
+	// Of a DomainPatch:
+	policies        []string // names of the policies of its namespace
+	policiesInvalid []string // of those that are not accepted
+	denied          denial
+
+	// Of an accepted patch:
+	plugins   []string // names of KubeVirt's Plugin objects
+	lost      []string // rules whose edits KubeVirt's schema does not hold
+	conflicts []conflict
 }
 
 func (f *facts) verdict() verdict {
@@ -42,7 +51,7 @@ func (f *facts) verdict() verdict {
 		return verdict{accepted, condition(v1alpha1.ConditionReady, f.notAccepted(),
 			finding{v1alpha1.ReasonReady, "the DomainPatches of the selected namespaces are held to the policy when VMs start"})}
 	}
-	return verdict{accepted, f.ready()}
+	return verdict{accepted, f.ready(), f.effective()}
 }
 
 func (f *facts) noun() string {
@@ -58,6 +67,7 @@ func (f *facts) ready() metav1.Condition {
 	for _, check := range []func() finding{
 		f.notAccepted,
 		f.policyNotAccepted,
+		f.deniedAlways,
 		f.kubevirtNotFound,
 		f.sidecarGateOff,
 	} {
@@ -66,6 +76,26 @@ func (f *facts) ready() metav1.Condition {
 		}
 	}
 	return condition(v1alpha1.ConditionReady, finding{}, finding{v1alpha1.ReasonReady, "VMs that bind the patch get it when they start"})
+}
+
+// effective tells all that changes or drops edits of the patch.
+func (f *facts) effective() metav1.Condition {
+	if against := f.notAccepted(); against.reason != "" {
+		c := condition(v1alpha1.ConditionEffective, against, finding{})
+		c.Status = metav1.ConditionUnknown
+		return c
+	}
+	var all finding
+	for _, check := range []func() finding{f.editsLost, f.conflicting, f.deniedMaybe} {
+		found := check()
+		if all.reason != "" && found.reason != "" {
+			all.message += "; " + found.message
+		}
+		if all.reason == "" {
+			all = found
+		}
+	}
+	return condition(v1alpha1.ConditionEffective, all, finding{v1alpha1.ReasonEffective, "nothing is known that changes or drops the edits"})
 }
 
 // condition is False for a finding, and else True with what it says then.
@@ -99,6 +129,39 @@ func (f *facts) policyNotAccepted() finding {
 	}
 	return finding{v1alpha1.ReasonPolicyNotAccepted, fmt.Sprintf("%s %s of the patch's namespace: not accepted, so that no patch of the namespace is applied: "+
 		"ask the cluster's admin to correct it", bundle.KindDomainPatchPolicy, list(f.policiesInvalid))}
+}
+
+func (f *facts) deniedAlways() finding { return f.deniedRules(f.denied.always) }
+
+func (f *facts) deniedMaybe() finding { return f.deniedRules(f.denied.maybe) }
+
+func (f *facts) deniedRules(rules []string) finding {
+	if len(rules) == 0 {
+		return finding{}
+	}
+	return finding{v1alpha1.ReasonDeniedByPolicy, fmt.Sprintf("denied by %s %s: %s, which is not among what is allowed: "+
+		"ask the cluster's admin for a policy that allows it, or for a ClusterDomainPatch that does it",
+		bundle.KindDomainPatchPolicy, list(f.policies), list(rules))}
+}
+
+func (f *facts) editsLost() finding {
+	if len(f.plugins) == 0 || len(f.lost) == 0 {
+		return finding{}
+	}
+	return finding{v1alpha1.ReasonEditsLostToPlugins, fmt.Sprintf("the cluster has KubeVirt Plugins (%s), with which KubeVirt drops what its own schema does not hold: "+
+		"the edits of %s are lost, in whole or in part: remove the Plugins, or do it with one", list(f.plugins), list(f.lost))}
+}
+
+func (f *facts) conflicting() finding {
+	if len(f.conflicts) == 0 {
+		return finding{}
+	}
+	var parts []string
+	for _, c := range f.conflicts {
+		parts = append(parts, "conflicting with "+c.with+" on "+c.place)
+	}
+	return finding{v1alpha1.ReasonConflicting, strings.Join(parts, ", ") + ": both bind to the same VMs in the same order and write different values there, " +
+		"of which the last by name stays: give them different orders, or leave the place to one of them"}
 }
 
 func (f *facts) kubevirtNotFound() finding {

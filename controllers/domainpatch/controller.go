@@ -49,14 +49,18 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		gathered[*kubevirt.KubeVirt](), predicate.TypedGenerationChangedPredicate[*kubevirt.KubeVirt]{})
 	plugins := source.Kind(mgr.GetCache(), &kubevirt.Plugin{},
 		gathered[*kubevirt.Plugin](), predicate.TypedFuncs[*kubevirt.Plugin]{UpdateFunc: func(event.TypedUpdateEvent[*kubevirt.Plugin]) bool { return false }})
+	vmis := source.Kind(mgr.GetCache(), &kubevirt.VirtualMachineInstance{},
+		gathered[*kubevirt.VirtualMachineInstance](), predicate.TypedLabelChangedPredicate[*kubevirt.VirtualMachineInstance]{},
+		predicate.NewTypedPredicateFuncs(func(*kubevirt.VirtualMachineInstance) bool { return r.contested.Load() }))
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("domainpatch").
 		Watches(&v1alpha1.DomainPatch{}, gathered[client.Object](), newSpec).
 		Watches(&v1alpha1.ClusterDomainPatch{}, gathered[client.Object](), newSpec).
 		Watches(&v1alpha1.DomainPatchPolicy{}, gathered[client.Object](), newSpec).
 		Watches(&corev1.Namespace{}, gathered[client.Object](), builder.WithPredicates(predicate.LabelChangedPredicate{})).
-		// As a bare function the source does not hold up the start: it waits, in the background, for KubeVirt to be installed.
+		// As bare functions the sources do not hold up the start: they wait, in the background, for KubeVirt to be installed.
 		WatchesRawSource(source.Func(configuration.Start)).
+		WatchesRawSource(source.Func(vmis.Start)).
 		WatchesRawSource(whenServed(mgr, &kubevirt.Plugin{}, plugins)).
 		Complete(r)
 }

@@ -10,46 +10,43 @@ import (
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/metrics"
-	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
 // judge finds out the conditions of all subjects.
-func (w *world) judge() map[*subject]verdict {
+func (w *world) judge(conflicts map[*subject][]conflict) map[*subject]verdict {
 	verdicts := make(map[*subject]verdict, len(w.subjects))
-	limits := map[string]*limits{}
+	plugins := w.pluginNames()
+	namespaces := map[string]*limits{}
 	for _, s := range w.subjects {
 		f := facts{isPolicy: s.policy != nil, err: s.err, kubevirts: w.kubevirts}
+		if s.err == nil {
+			f.plugins, f.lost, f.conflicts = plugins, s.lost, conflicts[s]
+		}
 		if s.kind == bundle.KindDomainPatch {
-			if limits[s.GetNamespace()] == nil {
-				limits[s.GetNamespace()] = w.limits(s.GetNamespace())
+			l := namespaces[s.GetNamespace()]
+			if l == nil {
+				l = w.limits(s.GetNamespace())
+				namespaces[s.GetNamespace()] = l
 			}
-			f.policiesInvalid = limits[s.GetNamespace()].invalid
+			f.policies, f.policiesInvalid, f.denied = l.names, l.invalid, s.deniedBy(l)
 		}
 		verdicts[s] = f.verdict()
 	}
 	return verdicts
 }
 
-// limits are what the policies of a namespace say.
-type limits struct {
-	invalid []string // names of those that are not accepted
-}
-
-func (w *world) limits(namespace string) *limits {
-	l := &limits{}
-	n := render.Namespace{Name: namespace, Labels: w.namespaces[namespace]}
-	for _, s := range w.policies {
-		if len(render.Policies(n, []v1alpha1.DomainPatchPolicy{*s.policy})) > 0 && s.err != nil {
-			l.invalid = append(l.invalid, s.GetName())
-		}
+func (w *world) pluginNames() []string {
+	var names []string
+	for i := range w.plugins {
+		names = append(names, w.plugins[i].Name)
 	}
-	slices.Sort(l.invalid)
-	return l
+	slices.Sort(names)
+	return names
 }
 
-// count sets the metric of patches.
-func count(verdicts map[*subject]verdict) {
+// count sets the metrics of patches and plugins.
+func (w *world) count(verdicts map[*subject]verdict) {
 	type series struct{ kind, ready string }
 	n := map[series]int{}
 	for s, v := range verdicts {
@@ -64,4 +61,5 @@ func count(verdicts map[*subject]verdict) {
 			metrics.Patches.WithLabelValues(kind, string(ready)).Set(float64(n[series{kind, string(ready)}]))
 		}
 	}
+	metrics.Plugins.WithLabelValues().Set(float64(len(w.plugins)))
 }

@@ -4,8 +4,10 @@
 package domainpatch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +17,7 @@ import (
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/controllers/render"
+	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
@@ -22,7 +25,7 @@ import (
 // must not be changed.
 type world struct {
 	subjects   []*subject
-	policies   []*subject // those of the subjects that are policies
+	policies   []*subject // those of the subjects that are policies, by name
 	namespaces map[string]map[string]string
 	kubevirts  []kubevirt.KubeVirt
 	plugins    []kubevirt.Plugin
@@ -48,6 +51,14 @@ type memory struct {
 	compiled   bool
 	err        error // why the object is not accepted
 	strict     bool  // it was read strictly, so that err speaks of unknown fields, too
+
+	// Of an accepted patch:
+	writes *patch.Writes
+	lost   []string           // rules whose edits KubeVirt's schema does not hold
+	rules  []patch.RulePlaces // of a DomainPatch, for policies
+	denied denial
+
+	limits *patch.Limits // of an accepted policy
 
 	written *written
 }
@@ -87,6 +98,7 @@ func (r *Reconciler) observe(ctx context.Context) (*world, error) {
 		dpp := &policies.Items[i]
 		w.add(&subject{Object: dpp, kind: bundle.KindDomainPatchPolicy, policy: dpp, observedGeneration: dpp.Status.ObservedGeneration, conditions: dpp.Status.Conditions})
 	}
+	slices.SortFunc(w.policies, func(a, b *subject) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	r.remember(w)
 	return w, nil
 }
@@ -118,15 +130,39 @@ func (r *Reconciler) remember(w *world) {
 	r.known = known
 }
 
-// compile finds out whether the object is accepted, as far as its known fields tell.
+// compile finds out whether the object is accepted, as far as its known fields tell, and what
+// else takes time to find out.
 func (s *subject) compile() {
 	if s.compiled {
 		return
 	}
 	s.compiled = true
+	var program *patch.Program
 	if s.policy != nil {
-		s.err = render.CompilePolicy(s.policy)
+		if program, s.err = render.CompiledPolicy(s.policy); s.err == nil {
+			s.limits = program.Limits()
+		}
 		return
 	}
-	_, s.err = render.Compile(*s.patch)
+	if program, s.err = render.Compile(*s.patch); s.err != nil {
+		return
+	}
+	s.writes = program.Writes()
+	rules := program.Places()
+	for i := range rules {
+		if rules[i].Dropped() {
+			s.lost = append(s.lost, label(&rules[i]))
+		}
+	}
+	if s.kind == bundle.KindDomainPatch {
+		s.rules = rules
+	}
+}
+
+// label names a rule for a person.
+func label(r *patch.RulePlaces) string {
+	if r.Name == "" {
+		return r.Field
+	}
+	return r.Field + " (" + r.Name + ")"
 }

@@ -6,6 +6,7 @@ package domainpatch
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -20,7 +21,8 @@ type Reconciler struct {
 	Live   client.Reader // reads from the API server
 	Events events.EventRecorder
 
-	known map[types.UID]*memory
+	known     map[types.UID]*memory
+	contested atomic.Bool // patches may conflict, depending on the VMIs that there are
 }
 
 // Reconcile finds out the conditions of all objects, whatever the request is, and writes
@@ -34,7 +36,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 		s.compile()
 	}
 	readable, err := r.readStrictly(ctx, w.subjects)
-	verdicts := w.judge()
-	count(verdicts)
+	conflicts, conflictsErr := r.conflicts(ctx, w)
+	if conflictsErr != nil {
+		return ctrl.Result{}, errors.Join(err, conflictsErr)
+	}
+	verdicts := w.judge(conflicts)
+	w.count(verdicts)
 	return ctrl.Result{}, errors.Join(err, r.write(ctx, readable, verdicts))
 }

@@ -158,8 +158,9 @@ func kubeVirt(namespace string, gates ...any) *unstructured.Unstructured {
 }
 
 const (
-	isAccepted = "Accepted True Accepted"
-	isReady    = "Ready True Ready"
+	isAccepted  = "Accepted True Accepted"
+	isReady     = "Ready True Ready"
+	isEffective = "Effective True Effective"
 )
 
 // TestReconcile follows a patch of each kind and a policy through the changes around them, on a
@@ -231,5 +232,9 @@ func patchConditions(accepted, ready string) []string {
 		}
 		return condition + " False " + reason
 	}
-	return []string{status("Accepted", accepted), status("Ready", ready)}
+	effective := isEffective
+	if accepted == "Invalid" {
+		effective = "Effective Unknown NotAccepted"
+	}
+	return []string{status("Accepted", accepted), status("Ready", ready), effective}
 }

@@ -96,14 +96,11 @@ func (r *Reconciler) patchStatus(ctx context.Context, s *subject, conditions []m
 	return nil
 }
 
-// report tells of conditions whose status or reason changed, by events on the object. That
-// nothing stands in the way of the edits is news only after something did.
+// report tells of conditions whose status or reason changed, by events on the object.
 func (r *Reconciler) report(s *subject, conditions []metav1.Condition) {
-	for _, c := range conditions {
-		old := meta.FindStatusCondition(s.conditions, c.Type)
-		known := old != nil && old.Status == c.Status && old.Reason == c.Reason
-		expected := c.Type == v1alpha1.ConditionEffective && (c.Status == metav1.ConditionUnknown || old == nil && c.Status == metav1.ConditionTrue)
-		if known || expected {
+	for i := range conditions {
+		c := &conditions[i]
+		if !isNews(meta.FindStatusCondition(s.conditions, c.Type), c) {
 			continue
 		}
 		kind := corev1.EventTypeNormal
@@ -112,4 +109,14 @@ func (r *Reconciler) report(s *subject, conditions []metav1.Condition) {
 		}
 		r.Events.Eventf(s.Object, nil, kind, c.Reason, "Reconcile", "%.1000s", c.Message)
 	}
+}
+
+// isNews says whether a condition is worth an event. That nothing stands in the way of the
+// edits is, only after something did.
+func isNews(before, c *metav1.Condition) bool {
+	wasFalse := before != nil && before.Status == metav1.ConditionFalse
+	if c.Type == v1alpha1.ConditionEffective && !wasFalse && c.Status != metav1.ConditionFalse {
+		return false
+	}
+	return before == nil || before.Status != c.Status || before.Reason != c.Reason
 }

@@ -64,6 +64,14 @@ func Bindings(vmiLabels map[string]string, namespace Namespace, patches []Patch)
 	return bound, nil
 }
 
+// Binds tells whether the patch binds a VMI with these labels in this namespace, by reference or
+// by selector.
+func (p Patch) Binds(vmiLabels map[string]string, namespace Namespace) bool {
+	value := vmiLabels[p.ReferenceLabel()]
+	refers := value == v1alpha1.ReferenceDemanded || value == v1alpha1.ReferenceOptional
+	return p.reaches(namespace) && (refers || selects(p.Spec.Selector, vmiLabels))
+}
+
 // reaches tells whether a patch can bind VMIs of a namespace.
 func (p Patch) reaches(namespace Namespace) bool {
 	if p.Kind == bundle.KindDomainPatch {

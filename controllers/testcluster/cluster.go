@@ -29,6 +29,7 @@ import (
 const (
 	root         = "../.."
 	kubevirtCRDs = root + "/controllers/testcluster/testdata/kubevirt.yaml"
+	pluginCRD    = root + "/controllers/testcluster/testdata/plugin.yaml"
 )
 
 // Cluster is a running API server and an admin's client for it.
@@ -122,9 +123,14 @@ func Scheme(t testing.TB) *runtime.Scheme {
 }
 
 // InstallKubeVirtCRDs adds KubeVirt's kinds to a cluster that has none.
-func (c *Cluster) InstallKubeVirtCRDs(t *testing.T) {
+func (c *Cluster) InstallKubeVirtCRDs(t *testing.T) { c.installCRDs(t, kubevirtCRDs) }
+
+// InstallPluginCRD adds KubeVirt's kind Plugin.
+func (c *Cluster) InstallPluginCRD(t *testing.T) { c.installCRDs(t, pluginCRD) }
+
+func (c *Cluster) installCRDs(t *testing.T, file string) {
 	t.Helper()
-	if _, err := envtest.InstallCRDs(c.Env.Config, envtest.CRDInstallOptions{Paths: []string{kubevirtCRDs}, ErrorIfPathMissing: true, MaxTime: time.Minute}); err != nil {
+	if _, err := envtest.InstallCRDs(c.Env.Config, envtest.CRDInstallOptions{Paths: []string{file}, ErrorIfPathMissing: true, MaxTime: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,0 +1,370 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package domainpatch_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/testcluster"
+)
+
+// ready is a bench with a KubeVirt whose gate is on.
+func readyBench(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t, testcluster.Options{})
+	b.Add(t, kubeVirt(b.Namespace(t, "kubevirt"), "Sidecar"))
+	return b
+}
+
+// settle reconciles, and wants a second time to do nothing.
+func (b *bench) settle(t *testing.T) outcome {
+	t.Helper()
+	got := b.reconcile(t)
+	if diff := cmp.Diff(outcome{}, b.reconcile(t)); diff != "" {
+		t.Errorf("a second time, with nothing changed (-want +got):\n%s", diff)
+	}
+	return got
+}
+
+// message is that of a condition of an object.
+func (b *bench) message(t *testing.T, object client.Object, condition string) string {
+	t.Helper()
+	if err := b.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
+		t.Fatal(err)
+	}
+	var all []metav1.Condition
+	switch o := object.(type) {
+	case *v1alpha1.DomainPatch:
+		all = o.Status.Conditions
+	case *v1alpha1.ClusterDomainPatch:
+		all = o.Status.Conditions
+	case *v1alpha1.DomainPatchPolicy:
+		all = o.Status.Conditions
+	}
+	c := meta.FindStatusCondition(all, condition)
+	if c == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %s: %s", c.Status, c.Reason, c.Message)
+}
+
+func (b *bench) wantPrefix(t *testing.T, object client.Object, condition, prefix string) {
+	t.Helper()
+	if got := b.message(t, object, condition); !strings.HasPrefix(got, prefix) {
+		t.Errorf("condition %s of %s is %q, want %q", condition, object.GetName(), got, prefix)
+	}
+}
+
+func vmi(namespace, name string, labels ...string) *unstructured.Unstructured {
+	all := map[string]any{}
+	for i := 0; i < len(labels); i += 2 {
+		all[labels[i]] = labels[i+1]
+	}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstance",
+		"metadata": map[string]any{"namespace": namespace, "name": name, "labels": all},
+	}}
+}
+
+func until(t *testing.T, what string, try func() error) {
+	t.Helper()
+	var last error
+	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 90*time.Second, true, func(context.Context) (bool, error) {
+		last = try()
+		return last == nil, nil
+	})
+	if err != nil {
+		t.Fatalf("waiting until %s: %v", what, last)
+	}
+}
+
+// TestUnknownFields has patches and a policy written by a newer version, whose CRDs have more
+// fields: the cache does not show them.
+func TestUnknownFields(t *testing.T) {
+	b := readyBench(t)
+	ns := b.Namespace(t, "vms")
+	for _, name := range []string{"domainpatches", "clusterdomainpatches", "domainpatchpolicies"} {
+		crd := &unstructured.Unstructured{}
+		crd.SetAPIVersion("apiextensions.k8s.io/v1")
+		crd.SetKind("CustomResourceDefinition")
+		crd.SetName(name + ".domainpatch.kubevirt.io")
+		future := `[{"op": "add", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/future", "value": {"type": "string"}}]`
+		if err := b.Patch(t.Context(), crd, client.RawPatch(types.JSONPatchType, []byte(future))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	objects := []client.Object{domainPatch(ns, "a", setRule("/domain/title", "x")), clusterDomainPatch("a", setRule("/domain/title", "x")), policy("a", "/domain/title")}
+	for _, object := range objects {
+		b.Add(t, object)
+		until(t, "the API server keeps the new field", func() error { return b.writeFuture(t, object) })
+	}
+	got := b.settle(t)
+	if got.Reads != 3 || got.Writes != 3 {
+		t.Errorf("%+v, want three reads and three writes", got)
+	}
+	for _, object := range objects {
+		b.wantPrefix(t, object, "Accepted", `False Invalid: unknown field "spec.future"`)
+		b.wantPrefix(t, object, "Ready", "False NotAccepted")
+	}
+	for _, object := range objects {
+		u := b.read(t, object)
+		unstructured.RemoveNestedField(u.Object, "spec", "future")
+		if err := b.Update(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := b.settle(t); got.Reads != 3 || got.Writes != 3 {
+		t.Errorf("%+v, want three reads and three writes", got)
+	}
+	for _, object := range objects {
+		b.wantPrefix(t, object, "Ready", "True Ready")
+	}
+}
+
+func (b *bench) read(t *testing.T, object client.Object) *unstructured.Unstructured {
+	t.Helper()
+	gvk, err := b.Cluster.GroupVersionKindFor(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(gvk)
+	if err := b.Get(t.Context(), client.ObjectKeyFromObject(object), u); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func (b *bench) writeFuture(t *testing.T, object client.Object) error {
+	u := b.read(t, object)
+	if err := unstructured.SetNestedField(u.Object, "x", "spec", "future"); err != nil {
+		return err
+	}
+	if err := b.Update(t.Context(), u); err != nil {
+		return err
+	}
+	if _, kept, _ := unstructured.NestedString(u.Object, "spec", "future"); !kept {
+		return fmt.Errorf("%s: the field is pruned", object.GetName())
+	}
+	return nil
+}
+
+func TestDeniedByPolicy(t *testing.T) {
+	b := readyBench(t)
+	tenant, free := b.Namespace(t, "tenant", "tenant", "yes"), b.Namespace(t, "free")
+	limits := policy("limits", "/domain/title")
+	limits.Spec.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"tenant": "yes"}}
+	allowed, denied, elsewhere := domainPatch(tenant, "allowed", setRule("/domain/title", "x")), domainPatch(tenant, "denied", setRule("/domain/vcpu", "4")), domainPatch(free, "denied", setRule("/domain/vcpu", "4"))
+	admins := clusterDomainPatch("denied", setRule("/domain/vcpu", "4"))
+	maybe := domainPatch(tenant, "maybe", setRule("/domain/vcpu", "4"))
+	maybe.Spec.Domain[0].When = "vmi.metadata.name == 'x'"
+	b.Add(t, limits, allowed, denied, elsewhere, admins, maybe)
+	got := b.settle(t)
+	if diff := cmp.Diff([]string{"Warning DeniedByPolicy", "Warning DeniedByPolicy"}, warnings(got)); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+	const why = "denied by DomainPatchPolicy limits: spec.domain[0] changes /domain/vcpu, which is not among what is allowed"
+	b.wantPrefix(t, denied, "Ready", "False DeniedByPolicy: "+why)
+	b.wantPrefix(t, maybe, "Ready", "True Ready")
+	b.wantPrefix(t, maybe, "Effective", "False DeniedByPolicy: "+why)
+	for _, object := range []client.Object{allowed, elsewhere, admins} {
+		b.wantPrefix(t, object, "Ready", "True Ready")
+		b.wantPrefix(t, object, "Effective", "True Effective")
+	}
+	more := policy("more", "/domain/vcpu")
+	b.Add(t, more)
+	b.settle(t)
+	b.wantPrefix(t, denied, "Ready", "True Ready")
+	b.wantPrefix(t, maybe, "Effective", "True Effective")
+	b.wantPrefix(t, elsewhere, "Ready", "True Ready") // under a policy now, which allows it
+	b.set(t, more, func() { more.Spec.Allow[0].Path = "/domain/description" })
+	b.settle(t)
+	b.wantPrefix(t, elsewhere, "Ready", "False DeniedByPolicy: denied by DomainPatchPolicy more: ")
+	b.wantPrefix(t, denied, "Ready", "False DeniedByPolicy: denied by DomainPatchPolicy limits, more: ")
+}
+
+func warnings(o outcome) []string {
+	var all []string
+	for _, e := range o.Events {
+		if strings.HasPrefix(e, "Warning") {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// gauge is the value of a metric of the operator.
+func gauge(t *testing.T, name string, labels ...string) float64 {
+	t.Helper()
+	families, err := metrics.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			var got []string
+			for _, l := range m.GetLabel() {
+				got = append(got, l.GetValue())
+			}
+			if f.GetName() == name && cmp.Equal(got, labels) {
+				return m.GetGauge().GetValue()
+			}
+		}
+	}
+	t.Fatalf("no metric %s of %v", name, labels)
+	return 0
+}
+
+func TestPlugins(t *testing.T) {
+	b := readyBench(t)
+	ns := b.Namespace(t, "vms")
+	kept, lost := domainPatch(ns, "kept", setRule("/domain/vcpu", "4")), domainPatch(ns, "lost", setRule("/domain/vcpu", "4"), setRule("/domain/devices/disk/iotune/total_iops_sec", "5"))
+	lost.Spec.Domain[1].Name = "iops"
+	broken := domainPatch(ns, "broken", setRule("/domain[", "x"))
+	b.Add(t, kept, lost, broken)
+	b.settle(t)
+	b.wantPrefix(t, lost, "Effective", "True Effective")
+	b.InstallPluginCRD(t)
+	plugin := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "plugin.kubevirt.io/v1alpha1", "kind": "Plugin", "metadata": map[string]any{"name": "gpu"}}}
+	b.Add(t, plugin)
+	if diff := cmp.Diff(outcome{1, 0, []string{"Warning EditsLostToPlugins"}}, b.settle(t)); diff != "" {
+		t.Errorf("a Plugin is there (-want +got):\n%s", diff)
+	}
+	b.wantPrefix(t, kept, "Effective", "True Effective")
+	b.wantPrefix(t, lost, "Ready", "True Ready")
+	b.wantPrefix(t, lost, "Effective", "False EditsLostToPlugins: the cluster has KubeVirt Plugins (gpu), with which KubeVirt drops what its own schema does not hold: the edits of spec.domain[1] (iops) are lost")
+	for want, labels := range map[float64][]string{2: {"DomainPatch", "True"}, 1: {"DomainPatch", "False"}, 0: {"ClusterDomainPatch", "True"}} {
+		if got := gauge(t, "domainpatch_patches", labels...); got != want {
+			t.Errorf("metric of patches %v is %v, want %v", labels, got, want)
+		}
+	}
+	if got := gauge(t, "domainpatch_kubevirt_plugins"); got != 1 {
+		t.Errorf("metric of Plugins is %v, want 1", got)
+	}
+	if err := b.Delete(t.Context(), plugin); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(outcome{1, 0, []string{"Normal Effective"}}, b.settle(t)); diff != "" {
+		t.Errorf("the Plugin is gone (-want +got):\n%s", diff)
+	}
+	b.wantPrefix(t, lost, "Effective", "True Effective")
+}
+
+// TestConflicts goes through the ways in which patches meet, or do not.
+func TestConflicts(t *testing.T) {
+	b := readyBench(t)
+	red := &metav1.LabelSelector{MatchLabels: map[string]string{"color": "red"}}
+	large := &metav1.LabelSelector{MatchLabels: map[string]string{"size": "large"}}
+	everything := &metav1.LabelSelector{}
+	const ref, clusterRef = v1alpha1.DomainPatchReferencePrefix, v1alpha1.ClusterDomainPatchReferencePrefix
+	type side struct {
+		selector           *metav1.LabelSelector
+		order              int32
+		value              string
+		elsewhere, cluster bool
+		namespaces         *metav1.LabelSelector
+	}
+	cases := map[string]struct {
+		reason string
+		a, b   side
+		labels []string // of a VMI
+		want   bool
+	}{
+		"OneSelector":       {"what binds one binds both", side{selector: red, value: "x"}, side{selector: red, value: "y"}, nil, true},
+		"OneValue":          {"both write the same", side{selector: red, value: "x"}, side{selector: red, value: "x"}, nil, false},
+		"OtherOrder":        {"it is said which one wins", side{selector: red, value: "x"}, side{selector: red, value: "y", order: 1}, nil, false},
+		"Everything":        {"it binds what the other one binds", side{selector: everything, value: "x"}, side{selector: red, value: "y"}, nil, true},
+		"EverythingRef":     {"also by reference", side{selector: everything, value: "x"}, side{value: "y"}, nil, true},
+		"OtherSelector":     {"no VMI has both labels", side{selector: red, value: "x"}, side{selector: large, value: "y"}, []string{"color", "red"}, false},
+		"BothSelect":        {"a VMI has both", side{selector: red, value: "x"}, side{selector: large, value: "y"}, []string{"color", "red", "size", "large"}, true},
+		"References":        {"a VMI refers to both", side{value: "x"}, side{value: "y"}, []string{ref + "a", "true", ref + "b", "optional"}, true},
+		"NoReference":       {"false is none", side{value: "x"}, side{value: "y"}, []string{ref + "a", "true", ref + "b", "false"}, false},
+		"OtherNamespace":    {"no VMI is in two", side{selector: red, value: "x"}, side{selector: red, value: "y", elsewhere: true}, nil, false},
+		"OtherKind":         {"cluster patches run last", side{selector: red, value: "x"}, side{selector: red, value: "y", cluster: true}, nil, false},
+		"Cluster":           {"in all namespaces", side{selector: red, value: "x", cluster: true}, side{selector: red, value: "y", cluster: true}, nil, true},
+		"ClusterVMI":        {"a VMI of some namespace", side{selector: red, value: "x", cluster: true}, side{value: "y", cluster: true}, []string{"color", "red", clusterRef + "b", "true"}, true},
+		"ClusterOther":      {"not that namespace", side{selector: red, value: "x", cluster: true}, side{selector: large, value: "y", cluster: true, namespaces: red}, []string{"color", "red", "size", "large"}, false},
+		"ClusterNamespaces": {"all of some namespaces is not everything", side{selector: everything, value: "x", cluster: true, namespaces: red}, side{value: "y", cluster: true}, nil, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			ns := strings.ToLower(name)
+			b.Namespace(t, ns)
+			b.Namespace(t, ns+"-2")
+			make := func(name string, s side) client.Object {
+				spec := v1alpha1.DomainPatchSpec{Selector: s.selector, Order: s.order, Domain: []v1alpha1.DomainRule{setRule("/domain/title", s.value)}}
+				in := ns
+				if s.elsewhere {
+					in += "-2"
+				}
+				if s.cluster {
+					return &v1alpha1.ClusterDomainPatch{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ClusterDomainPatchSpec{DomainPatchSpec: spec, NamespaceSelector: s.namespaces}}
+				}
+				return &v1alpha1.DomainPatch{ObjectMeta: metav1.ObjectMeta{Namespace: in, Name: name}, Spec: spec}
+			}
+			objects := []client.Object{make("a", tc.a), make("b", tc.b)}
+			if tc.labels != nil {
+				objects = append(objects, vmi(ns, "v", tc.labels...))
+			}
+			b.Add(t, objects...)
+			got := b.settle(t)
+			for i, kind := range []string{objects[1].GetName(), objects[0].GetName()} {
+				want := "True Effective"
+				if tc.want {
+					id := "DomainPatch " + ns + "/" + kind
+					if tc.a.cluster {
+						id = "ClusterDomainPatch " + kind
+					}
+					want = "False Conflicting: conflicting with " + id + " on /domain/title: "
+				}
+				b.wantPrefix(t, objects[i], "Effective", want)
+				b.wantPrefix(t, objects[i], "Ready", "True Ready")
+			}
+			if n := len(warnings(got)); n != map[bool]int{true: 2}[tc.want] {
+				t.Errorf("%d warnings: %s", n, tc.reason)
+			}
+			for _, object := range objects {
+				if err := b.Delete(t.Context(), object); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// TestConflictEnds follows two patches in and out of a conflict.
+func TestConflictEnds(t *testing.T) {
+	b := readyBench(t)
+	ns := b.Namespace(t, "vms")
+	x, y := domainPatch(ns, "x", setRule("/domain/title", "x")), domainPatch(ns, "y", setRule("/domain/title", "y"))
+	v := vmi(ns, "v", v1alpha1.DomainPatchReferencePrefix+"x", "true")
+	b.Add(t, x, y, v)
+	b.settle(t)
+	b.wantPrefix(t, x, "Effective", "True")
+	v.SetLabels(map[string]string{v1alpha1.DomainPatchReferencePrefix + "x": "true", v1alpha1.DomainPatchReferencePrefix + "y": "true"})
+	if err := b.Update(t.Context(), v); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(outcome{2, 0, []string{"Warning Conflicting", "Warning Conflicting"}}, b.settle(t)); diff != "" {
+		t.Errorf("a VMI binds both (-want +got):\n%s", diff)
+	}
+	b.set(t, y, func() { y.Spec.Order = 1 })
+	if diff := cmp.Diff(outcome{2, 1, []string{"Normal Effective", "Normal Effective"}}, b.settle(t)); diff != "" {
+		t.Errorf("they have an order (-want +got):\n%s", diff)
+	}
+}
