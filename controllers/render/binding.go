@@ -69,7 +69,7 @@ func Bindings(vmiLabels map[string]string, namespace Namespace, patches []Patch)
 func (p Patch) Binds(vmiLabels map[string]string, namespace Namespace) bool {
 	value := vmiLabels[p.ReferenceLabel()]
 	refers := value == v1alpha1.ReferenceDemanded || value == v1alpha1.ReferenceOptional
-	return p.reaches(namespace) && (refers || selects(p.Spec.Selector, vmiLabels))
+	return p.reaches(namespace) && (refers || selects(p.selector, vmiLabels))
 }
 
 // reaches tells whether a patch can bind VMIs of a namespace.
