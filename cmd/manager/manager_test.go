@@ -36,6 +36,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/bundles"
 	"github.com/domainpatch/domainpatch/controllers/testcluster"
 )
 
@@ -82,6 +83,7 @@ func TestServes(t *testing.T) {
 		}
 		return err
 	})
+	checkRestored(t, c, ns, name)
 	checkChanged(t, c, started, name)
 	until(t, "events are written", func(ctx context.Context) error {
 		var list eventsv1.EventList
@@ -94,6 +96,29 @@ func TestServes(t *testing.T) {
 		t.Error("the manager lacks something, rights maybe")
 	}
 	m.stop(t)
+}
+
+// checkRestored deletes a bundle that a VMI names, and has a VMI name one that nobody ever had.
+func checkRestored(t *testing.T, c *testcluster.Cluster, namespace, configMap string) {
+	t.Helper()
+	key := client.ObjectKey{Namespace: namespace, Name: configMap}
+	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: configMap}}
+	if err := c.Delete(t.Context(), cm); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the bundle is restored", func(ctx context.Context) error { return c.Get(ctx, key, &corev1.ConfigMap{}) })
+
+	apart := vmi(c.Namespace(t, "apart", v1alpha1.InjectLabel, v1alpha1.InjectDisabled), "lost", "none")
+	apart.SetAnnotations(map[string]string{v1alpha1.BundleAnnotation: strings.Repeat("0a", 32)})
+	c.Add(t, apart)
+	until(t, "the VMI is told that its bundle is lost", func(ctx context.Context) error {
+		var list eventsv1.EventList
+		err := c.List(ctx, &list, client.InNamespace(apart.GetNamespace()))
+		if err == nil && (len(list.Items) != 1 || list.Items[0].Reason != bundles.ReasonBundleLost || list.Items[0].Regarding.UID != apart.GetUID()) {
+			err = fmt.Errorf("events %v", list.Items)
+		}
+		return err
+	})
 }
 
 // checkChanged changes the patch of a VMI: neither the VMI nor its bundle are touched, and no other
