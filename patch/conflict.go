@@ -143,33 +143,55 @@ func (w *Writes) together(other *Writes) bool {
 	return within(w.conditions, other.conditions) || within(other.conditions, w.conditions)
 }
 
-// Conflicts compares patches that run on the same VMs: per patch the first MaxConflicts others
-// that write something else to a place of it. Only what is certain counts: both write literal
-// texts, or remove, and one path selects all that the other one does. A nil conflicts with none.
-func Conflicts(patches []*Writes) [][]Conflict {
-	type entry struct {
-		patch int
-		*write
-	}
-	index := map[uint64][]entry{}
-	for i, p := range patches {
-		for j := range p.writes() {
-			index[p.all[j].key] = append(index[p.all[j].key], entry{i, &p.all[j]})
-		}
-	}
-	found := make([][]Conflict, len(patches))
+// Index holds patches that run on the same VMs, to find out with which of them another one
+// conflicts. It is immutable.
+type Index struct {
+	patches []*Writes
+	places  map[uint64][]entry // by the keys of their places
+	below   map[uint64][]entry // by the keys of what is above them
+}
+
+// entry is one write of a patch of an index.
+type entry struct {
+	patch int
+	*write
+}
+
+// NewIndex makes an index. A nil patch conflicts with none.
+func NewIndex(patches []*Writes) *Index {
+	x := &Index{patches: patches, places: map[uint64][]entry{}, below: map[uint64][]entry{}}
 	for i, p := range patches {
 		for j := range p.writes() {
 			w := &p.all[j]
-			for _, key := range append([]uint64{w.key}, w.above...) {
-				for _, e := range index[key] {
-					if e.patch != i && w.differs(e.write) && p.together(patches[e.patch]) {
-						found[i] = note(found[i], Conflict{e.patch, w.place})
-						found[e.patch] = note(found[e.patch], Conflict{i, w.place})
-					}
-				}
+			x.places[w.key] = append(x.places[w.key], entry{i, w})
+			for _, key := range w.above {
+				x.below[key] = append(x.below[key], entry{i, w})
 			}
 		}
+	}
+	return x
+}
+
+// Conflicts are the first MaxConflicts patches of the index that write something else to a
+// place of another one, which runs on the same VMs. Only what is certain counts: both write
+// literal values, or remove, and one path selects all that the other one does.
+func (x *Index) Conflicts(with *Writes) []Conflict {
+	var found []Conflict
+	compare := func(w *write, place func(entry) string, entries []entry) {
+		for _, e := range entries {
+			if w.differs(e.write) && with.together(x.patches[e.patch]) {
+				found = note(found, Conflict{e.patch, place(e)})
+			}
+		}
+	}
+	for j := range with.writes() {
+		w := &with.all[j]
+		own := func(entry) string { return w.place }
+		compare(w, own, x.places[w.key])
+		for _, key := range w.above {
+			compare(w, own, x.places[key])
+		}
+		compare(w, func(e entry) string { return e.place }, x.below[w.key])
 	}
 	return found
 }

@@ -60,10 +60,11 @@ func TestConflicts(t *testing.T) {
 				if tc.want != "" {
 					want = [][]patch.Conflict{{{With: 1, Place: tc.want}}, {{With: 0, Place: tc.want}}}
 				}
-				if diff := cmp.Diff(want, patch.Conflicts(pair)); diff != "" {
+				x := patch.NewIndex(pair)
+				if diff := cmp.Diff(want, [][]patch.Conflict{x.Conflicts(pair[0]), x.Conflicts(pair[1])}); diff != "" {
 					t.Errorf("conflicts, %s (-want +got):\n%s", tc.reason, diff)
 				}
-				// What is contested is a bit more: conditions of patches are left to Conflicts.
+				// What is contested is a bit more: conditions of patches are left to Index.
 				contested := tc.want != "" || name == "OtherWhere"
 				if diff := cmp.Diff([]bool{contested, contested}, patch.Contested(pair)); diff != "" {
 					t.Errorf("contested, %s (-want +got):\n%s", tc.reason, diff)
@@ -80,11 +81,11 @@ func TestConflictsOfMany(t *testing.T) {
 		all = append(all, compileSpec(t, "a", fmt.Sprintf("domain: [{op: set, path: /domain/title, value: v%d}]", i/2)).Writes())
 	}
 	all = append(all, nil)
-	got := patch.Conflicts(all)
+	x := patch.NewIndex(all)
 	want := [][]int{{2, 3, 4}, {2, 3, 4}, {0, 1, 4}, {0, 1, 4}, {0, 1, 2}, {0, 1, 2}, nil}
 	for i := range want {
 		var with []int
-		for _, c := range got[i] {
+		for _, c := range x.Conflicts(all[i]) {
 			with = append(with, c.With)
 		}
 		if diff := cmp.Diff(want[i], with); diff != "" {

@@ -54,8 +54,8 @@ type scope struct {
 type arena struct {
 	scope
 	patches []*subject
-	found   map[*subject]map[string]string // places by the names of the others
-	partly  bool                           // there were too many kinds of VMIs
+	found   map[int]map[int]string // the first others of each that conflict, with the places; by index
+	partly  bool                   // there were too many kinds of VMIs
 }
 
 // conflicts finds the conflicts of all patches.
@@ -77,9 +77,7 @@ func (r *Reconciler) conflicts(ctx context.Context, w *world) (map[*subject][]co
 			ctrl.LoggerFrom(ctx).Info("Too many patches write different things to one place, so that not all VMIs are looked at for conflicts",
 				"kind", a.kind, "namespace", a.namespace, "order", a.order, "patches", len(a.patches))
 		}
-		for _, s := range a.patches {
-			all[s] = a.conflicts(s)
-		}
+		a.collect(all)
 	}
 	return all, nil
 }
@@ -96,7 +94,7 @@ func (w *world) contested() []*arena {
 	var arenas []*arena
 	for in, subjects := range all {
 		contested := patch.Contested(writesOf(subjects))
-		a := &arena{scope: in, found: map[*subject]map[string]string{}}
+		a := &arena{scope: in, found: map[int]map[int]string{}}
 		for i, s := range subjects {
 			if contested[i] {
 				a.patches = append(a.patches, s)
@@ -120,38 +118,57 @@ func writesOf(subjects []*subject) []*patch.Writes {
 
 // resolve compares the patches that meet, given the VMIs of the scope.
 func (a *arena) resolve(w *world, vmis []kubevirt.VirtualMachineInstance) {
-	groups := a.bySelector()
-	a.byVMI(w, vmis, groups)
-	for _, members := range groups {
-		group := make([]*subject, len(members))
-		for i, m := range members {
-			group[i] = a.patches[m]
-		}
-		for i, found := range patch.Conflicts(writesOf(group)) {
-			for _, c := range found {
-				a.note(group[i], group[c.With].GetName(), c.Place)
-			}
+	selectors, everywhere := a.bySelector()
+	for _, members := range a.meeting(w, vmis, selectors) {
+		a.compare(members, members)
+	}
+	everyone := make([]int, len(a.patches))
+	for i := range everyone {
+		everyone[i] = i
+	}
+	a.compare(everywhere, everyone)
+}
+
+// compare finds the conflicts between the patches of two lists, by their indexes.
+func (a *arena) compare(some, others []int) {
+	if len(some) == 0 {
+		return
+	}
+	indexed := make([]*patch.Writes, len(some))
+	for i, n := range some {
+		indexed[i] = a.patches[n].writes
+	}
+	x := patch.NewIndex(indexed)
+	for _, other := range others {
+		for _, c := range x.Conflicts(a.patches[other].writes) {
+			a.note(other, some[c.With], c.Place)
+			a.note(some[c.With], other, c.Place)
 		}
 	}
 }
 
-func (a *arena) note(s *subject, with, place string) {
-	if a.found[s] == nil {
-		a.found[s] = map[string]string{}
+// note keeps the first few of what conflicts with a patch.
+func (a *arena) note(s, with int, place string) {
+	found := a.found[s]
+	if found == nil {
+		found = map[int]string{}
+		a.found[s] = found
 	}
-	if known, ok := a.found[s][with]; !ok || place < known {
-		a.found[s][with] = place
+	if known, ok := found[with]; !ok || place < known {
+		found[with] = place
+	}
+	if len(found) > patch.MaxConflicts {
+		delete(found, slices.Max(slices.Collect(maps.Keys(found))))
 	}
 }
 
-// conflicts are those of a subject, the first few by name.
-func (a *arena) conflicts(s *subject) []conflict {
-	var all []conflict
-	for _, name := range slices.Sorted(maps.Keys(a.found[s])) {
-		id := (&bundle.Patch{Kind: a.kind, Namespace: a.namespace, Name: name}).ID()
-		all = append(all, conflict{id, a.found[s][name]})
+// collect gives the conflicts of each patch, by the names of the others.
+func (a *arena) collect(into map[*subject][]conflict) {
+	for s, found := range a.found {
+		for _, with := range slices.Sorted(maps.Keys(found)) {
+			into[a.patches[s]] = append(into[a.patches[s]], conflict{a.patches[with].patch.ID(), found[with]})
+		}
 	}
-	return all[:min(len(all), patch.MaxConflicts)]
 }
 
 // groups are sets of patches that meet, as increasing indexes in an arena.
@@ -170,31 +187,26 @@ func (g groups) add(members []int) {
 	g[string(key)] = members
 }
 
-// bySelector groups the patches of which one is bound wherever the other one is.
-func (a *arena) bySelector() groups {
-	same := map[string][]int{}
-	var everywhere []int // they meet all others
+// bySelector groups the patches that select the same. Those that select everything meet all
+// others; the first few of them stand for all.
+func (a *arena) bySelector() (same [][]int, everywhere []int) {
+	number := map[string]int{}
 	for i, s := range a.patches {
 		key, all := selectorKey(s)
-		if all {
+		if all && len(everywhere) < maxEverywhere {
 			everywhere = append(everywhere, i)
-		} else if s.patch.Spec.Selector != nil {
-			same[key] = append(same[key], i)
 		}
-	}
-	g := groups{}
-	for _, members := range same {
-		g.add(members)
-	}
-	if len(everywhere) > 0 {
-		everywhere = everywhere[:min(len(everywhere), maxEverywhere)]
-		for i := range a.patches {
-			members := append(slices.Clone(everywhere), i)
-			slices.Sort(members)
-			g.add(slices.Compact(members))
+		if s.patch.Spec.Selector == nil {
+			continue
 		}
+		n, known := number[key]
+		if !known {
+			n = len(same)
+			number[key], same = n, append(same, nil)
+		}
+		same[n] = append(same[n], i)
 	}
-	return g
+	return same, everywhere
 }
 
 // selectorKey is equal for patches that select the same; all tells that a patch selects
@@ -213,32 +225,51 @@ func isEmpty(selector *metav1.LabelSelector) bool {
 	return selector != nil && len(selector.MatchLabels) == 0 && len(selector.MatchExpressions) == 0
 }
 
-// byVMI groups the patches that VMIs bind. VMIs that no patch of the arena can tell apart
-// are one.
-func (a *arena) byVMI(w *world, vmis []kubevirt.VirtualMachineInstance, into groups) {
-	keys := a.labelKeys()
-	seen := map[string]bool{}
-	left := maxBindings
+// meeting are the groups of patches that meet: those with the same selector, and those that a
+// VMI binds. VMIs that no patch of the arena can tell apart are one.
+func (a *arena) meeting(w *world, vmis []kubevirt.VirtualMachineInstance, selectors [][]int) groups {
+	g := groups{}
+	for _, members := range selectors {
+		g.add(members)
+	}
+	keys, seen, left := a.labelKeys(), map[string]bool{}, maxBindings
+	references := map[string]int{}
+	for i, s := range a.patches {
+		references[s.patch.ReferenceLabel()] = i
+	}
 	for i := range vmis {
 		vmi := &vmis[i]
 		kind := kindOf(vmi, keys)
 		if seen[kind] {
 			continue
 		}
-		if left -= len(a.patches); left < 0 {
+		if left -= len(selectors) + 1; left < 0 {
 			a.partly = true
-			return
+			return g
 		}
 		seen[kind] = true
-		namespace := render.Namespace{Name: vmi.Namespace, Labels: w.namespaces[vmi.Namespace]}
-		var bound []int
-		for j, s := range a.patches {
-			if s.patch.Binds(vmi.Labels, namespace) {
-				bound = append(bound, j)
-			}
-		}
-		into.add(bound)
+		g.add(a.bound(vmi, render.Namespace{Name: vmi.Namespace, Labels: w.namespaces[vmi.Namespace]}, selectors, references))
 	}
+	return g
+}
+
+// bound are the patches that a VMI binds. Of those with one selector, one is asked that the VMI
+// does not refer to.
+func (a *arena) bound(vmi *kubevirt.VirtualMachineInstance, namespace render.Namespace, selectors [][]int, references map[string]int) []int {
+	var all []int
+	for key := range vmi.Labels {
+		if i, ok := references[key]; ok && a.patches[i].patch.Binds(vmi.Labels, namespace) {
+			all = append(all, i)
+		}
+	}
+	for _, members := range selectors {
+		i := slices.IndexFunc(members, func(m int) bool { return vmi.Labels[a.patches[m].patch.ReferenceLabel()] == "" })
+		if i >= 0 && a.patches[members[i]].patch.Binds(vmi.Labels, namespace) {
+			all = append(all, members[:min(len(members), bundle.MaxPatches)]...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // kindOf is equal for VMIs of one namespace that do not differ in the labels of these keys.

@@ -37,7 +37,7 @@ const (
 	// Gather is how long changes are gathered before conditions are found out anew.
 	Gather = time.Second
 	// servedInterval is how often the API server is asked for kinds that it does not serve.
-	servedInterval = 30 * time.Second
+	servedInterval = 10 * time.Second
 )
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]

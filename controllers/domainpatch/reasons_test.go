@@ -23,12 +23,30 @@ import (
 	"github.com/domainpatch/domainpatch/controllers/testcluster"
 )
 
-// ready is a bench with a KubeVirt whose gate is on.
-func readyBench(t *testing.T) *bench {
-	t.Helper()
+// TestReasons brings about every reason that KubeVirt's configuration has no part in, on a real
+// API server whose KubeVirt is ready.
+func TestReasons(t *testing.T) {
 	b := newBench(t, testcluster.Options{})
 	b.Add(t, kubeVirt(b.Namespace(t, "kubevirt"), "Sidecar"))
-	return b
+	for name, test := range map[string]func(*testing.T, *bench){
+		"Conflicts": testConflicts, "ConflictEnds": testConflictEnds, "Plugins": testPlugins,
+		"DeniedByPolicy": testDeniedByPolicy, "UnknownFields": testUnknownFields, "StaleCache": testStaleCache,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, b) })
+	}
+}
+
+// add creates objects that go with the test.
+func (b *bench) add(t *testing.T, objects ...client.Object) {
+	t.Helper()
+	b.Add(t, objects...)
+	t.Cleanup(func() {
+		for _, object := range objects {
+			if err := b.Delete(context.Background(), object); client.IgnoreNotFound(err) != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 // settle reconciles, and wants a second time to do nothing.
@@ -93,11 +111,10 @@ func until(t *testing.T, what string, try func() error) {
 	}
 }
 
-// TestUnknownFields has patches and a policy written by a newer version, whose CRDs have more
+// testUnknownFields has patches and a policy written by a newer version, whose CRDs have more
 // fields: the cache does not show them.
-func TestUnknownFields(t *testing.T) {
-	b := readyBench(t)
-	ns := b.Namespace(t, "vms")
+func testUnknownFields(t *testing.T, b *bench) {
+	ns := b.Namespace(t, "future")
 	for _, name := range []string{"domainpatches", "clusterdomainpatches", "domainpatchpolicies"} {
 		crd := &unstructured.Unstructured{}
 		crd.SetAPIVersion("apiextensions.k8s.io/v1")
@@ -110,7 +127,7 @@ func TestUnknownFields(t *testing.T) {
 	}
 	objects := []client.Object{domainPatch(ns, "a", setRule("/domain/title", "x")), clusterDomainPatch("a", setRule("/domain/title", "x")), policy("a", "/domain/title")}
 	for _, object := range objects {
-		b.Add(t, object)
+		b.add(t, object)
 		until(t, "the API server keeps the new field", func() error { return b.writeFuture(t, object) })
 	}
 	got := b.settle(t)
@@ -164,8 +181,7 @@ func (b *bench) writeFuture(t *testing.T, object client.Object) error {
 	return nil
 }
 
-func TestDeniedByPolicy(t *testing.T) {
-	b := readyBench(t)
+func testDeniedByPolicy(t *testing.T, b *bench) {
 	tenant, free := b.Namespace(t, "tenant", "tenant", "yes"), b.Namespace(t, "free")
 	limits := policy("limits", "/domain/title")
 	limits.Spec.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"tenant": "yes"}}
@@ -173,7 +189,7 @@ func TestDeniedByPolicy(t *testing.T) {
 	admins := clusterDomainPatch("denied", setRule("/domain/vcpu", "4"))
 	maybe := domainPatch(tenant, "maybe", setRule("/domain/vcpu", "4"))
 	maybe.Spec.Domain[0].When = "vmi.metadata.name == 'x'"
-	b.Add(t, limits, allowed, denied, elsewhere, admins, maybe)
+	b.add(t, limits, allowed, denied, elsewhere, admins, maybe)
 	got := b.settle(t)
 	if diff := cmp.Diff([]string{"Warning DeniedByPolicy", "Warning DeniedByPolicy"}, warnings(got)); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
@@ -187,7 +203,7 @@ func TestDeniedByPolicy(t *testing.T) {
 		b.wantPrefix(t, object, "Effective", "True Effective")
 	}
 	more := policy("more", "/domain/vcpu")
-	b.Add(t, more)
+	b.add(t, more)
 	b.settle(t)
 	b.wantPrefix(t, denied, "Ready", "True Ready")
 	b.wantPrefix(t, maybe, "Effective", "True Effective")
@@ -230,18 +246,17 @@ func gauge(t *testing.T, name string, labels ...string) float64 {
 	return 0
 }
 
-func TestPlugins(t *testing.T) {
-	b := readyBench(t)
-	ns := b.Namespace(t, "vms")
+func testPlugins(t *testing.T, b *bench) {
+	ns := b.Namespace(t, "plugins")
 	kept, lost := domainPatch(ns, "kept", setRule("/domain/vcpu", "4")), domainPatch(ns, "lost", setRule("/domain/vcpu", "4"), setRule("/domain/devices/disk/iotune/total_iops_sec", "5"))
 	lost.Spec.Domain[1].Name = "iops"
 	broken := domainPatch(ns, "broken", setRule("/domain[", "x"))
-	b.Add(t, kept, lost, broken)
+	b.add(t, kept, lost, broken)
 	b.settle(t)
 	b.wantPrefix(t, lost, "Effective", "True Effective")
 	b.InstallPluginCRD(t)
 	plugin := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "plugin.kubevirt.io/v1alpha1", "kind": "Plugin", "metadata": map[string]any{"name": "gpu"}}}
-	b.Add(t, plugin)
+	b.add(t, plugin)
 	if diff := cmp.Diff(outcome{1, 0, []string{"Warning EditsLostToPlugins"}}, b.settle(t)); diff != "" {
 		t.Errorf("a Plugin is there (-want +got):\n%s", diff)
 	}
@@ -265,9 +280,8 @@ func TestPlugins(t *testing.T) {
 	b.wantPrefix(t, lost, "Effective", "True Effective")
 }
 
-// TestConflicts goes through the ways in which patches meet, or do not.
-func TestConflicts(t *testing.T) {
-	b := readyBench(t)
+// testConflicts goes through the ways in which patches meet, or do not.
+func testConflicts(t *testing.T, b *bench) {
 	red := &metav1.LabelSelector{MatchLabels: map[string]string{"color": "red"}}
 	large := &metav1.LabelSelector{MatchLabels: map[string]string{"size": "large"}}
 	everything := &metav1.LabelSelector{}
@@ -321,7 +335,7 @@ func TestConflicts(t *testing.T) {
 			if tc.labels != nil {
 				objects = append(objects, vmi(ns, "v", tc.labels...))
 			}
-			b.Add(t, objects...)
+			b.add(t, objects...)
 			got := b.settle(t)
 			for i, kind := range []string{objects[1].GetName(), objects[0].GetName()} {
 				want := "True Effective"
@@ -338,22 +352,16 @@ func TestConflicts(t *testing.T) {
 			if n := len(warnings(got)); n != map[bool]int{true: 2}[tc.want] {
 				t.Errorf("%d warnings: %s", n, tc.reason)
 			}
-			for _, object := range objects {
-				if err := b.Delete(t.Context(), object); err != nil {
-					t.Fatal(err)
-				}
-			}
 		})
 	}
 }
 
-// TestConflictEnds follows two patches in and out of a conflict.
-func TestConflictEnds(t *testing.T) {
-	b := readyBench(t)
-	ns := b.Namespace(t, "vms")
+// testConflictEnds follows two patches in and out of a conflict.
+func testConflictEnds(t *testing.T, b *bench) {
+	ns := b.Namespace(t, "ends")
 	x, y := domainPatch(ns, "x", setRule("/domain/title", "x")), domainPatch(ns, "y", setRule("/domain/title", "y"))
 	v := vmi(ns, "v", v1alpha1.DomainPatchReferencePrefix+"x", "true")
-	b.Add(t, x, y, v)
+	b.add(t, x, y, v)
 	b.settle(t)
 	b.wantPrefix(t, x, "Effective", "True")
 	v.SetLabels(map[string]string{v1alpha1.DomainPatchReferencePrefix + "x": "true", v1alpha1.DomainPatchReferencePrefix + "y": "true"})
@@ -367,4 +375,48 @@ func TestConflictEnds(t *testing.T) {
 	if diff := cmp.Diff(outcome{2, 1, []string{"Normal Effective", "Normal Effective"}}, b.settle(t)); diff != "" {
 		t.Errorf("they have an order (-want +got):\n%s", diff)
 	}
+}
+
+// testStaleCache has a cache that does not know yet what was written.
+func testStaleCache(t *testing.T, b *bench) {
+	ns := b.Namespace(t, "stale")
+	dp := domainPatch(ns, "a", setRule("/domain/title", "x"))
+	b.add(t, dp)
+	var before v1alpha1.DomainPatchList
+	if err := b.List(t.Context(), &before); err != nil {
+		t.Fatal(err)
+	}
+	fresh := b.Reconciler.Client
+	t.Cleanup(func() { b.Reconciler.Client = fresh })
+	b.Reconciler.Client = staleList{fresh, &before}
+	if got := b.settle(t); got.Writes != 1 {
+		t.Errorf("%+v, want one write", got)
+	}
+	b.Reconciler.Client = fresh
+	b.settle(t)
+	// Who overwrites the status in the meantime does not win.
+	if err := b.Get(t.Context(), client.ObjectKeyFromObject(dp), dp); err != nil {
+		t.Fatal(err)
+	}
+	dp.Status.Conditions = nil
+	if err := b.Status().Update(t.Context(), dp); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.settle(t); got.Writes != 1 {
+		t.Errorf("%+v, want one write", got)
+	}
+}
+
+// staleList lists the DomainPatches of a moment ago.
+type staleList struct {
+	client.Client
+	patches *v1alpha1.DomainPatchList
+}
+
+func (s staleList) List(ctx context.Context, into client.ObjectList, opts ...client.ListOption) error {
+	if list, ok := into.(*v1alpha1.DomainPatchList); ok {
+		s.patches.DeepCopyInto(list)
+		return nil
+	}
+	return s.Client.List(ctx, into, opts...)
 }

@@ -29,13 +29,15 @@ type bench struct {
 	*testcluster.Cluster
 	*domainpatch.Reconciler
 	events        *events.FakeRecorder
-	writes, reads atomic.Int32 // of statuses; live
+	writes, reads atomic.Int32  // of statuses; live
+	counted       client.Client // counts them
 }
 
 func newBench(t *testing.T, opts testcluster.Options) *bench {
 	t.Helper()
 	b := &bench{Cluster: testcluster.Start(t, opts), events: events.NewFakeRecorder(1000)}
-	b.Reconciler = &domainpatch.Reconciler{Events: b.events, Client: b.counting(t), Live: b.counting(t)}
+	b.counted = b.counting(t)
+	b.Reconciler = &domainpatch.Reconciler{Events: b.events, Client: b.counted, Live: b.counted}
 	return b
 }
 
