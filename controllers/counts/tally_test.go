@@ -141,6 +141,17 @@ func TestCount(t *testing.T) {
 	changed := domainPatch("a", func(dp *v1alpha1.DomainPatch) { dp.Spec.Domain[0].Path = "/domain/description" })
 	ignoring, demanding := domainPatch("i", withCloudInit(v1alpha1.FailurePolicyIgnore)), domainPatch("f", withCloudInit(v1alpha1.FailurePolicyFail))
 	broken := domainPatch("broken", func(dp *v1alpha1.DomainPatch) { dp.Spec.Domain[0].Path = "/domain[" })
+	leftOut := domainPatch("l", func(dp *v1alpha1.DomainPatch) {
+		dp.Spec.Domain[0].Path, dp.Spec.FailurePolicy, dp.Spec.Selector = "/domain[", v1alpha1.FailurePolicyIgnore, &metav1.LabelSelector{}
+	})
+	selecting := domainPatch("x", func(dp *v1alpha1.DomainPatch) {
+		dp.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"x": "true"}}
+	})
+	expecting := domainPatch("y", func(dp *v1alpha1.DomainPatch) {
+		dp.Spec.Selector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "y", Operator: metav1.LabelSelectorOpExists}}}
+	})
+	later := &render.Bundle{JSON: []byte(`{"formatVersion":99}`)}
+	later.SHA256 = bundle.Sum(later.JSON)
 	c := clusterPatch("c", func(cdp *v1alpha1.ClusterDomainPatch) {
 		cdp.Spec.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "gold"}}
 	})
@@ -168,6 +179,10 @@ func TestCount(t *testing.T) {
 		"Unpatched":       {"created before the patch", one(vmi(t, "v", nil, labelled(ref+"a"))), []client.Object{a}, nil, nil, counts{"a": {1, 0, 1, 0}}},
 		"Changed":         {"the patch is another one now", one(vmi(t, "v", withA, labelled(ref+"a"))), []client.Object{changed}, []*render.Bundle{withA}, nil, counts{"a": {1, 0, 1, 0}}},
 		"Lost":            {"nobody knows what it runs with", one(vmi(t, "v", withAB, labelled(ref+"a"))), []client.Object{a, b}, nil, nil, counts{"a": {1, 0, 1, 0}}},
+		"Lost, left out":  {"it must be restarted all the same", one(vmi(t, "v", withAB)), []client.Object{leftOut}, nil, nil, counts{"l": {1, 0, 1, 0}}},
+		"Forged":          {"a ConfigMap of that name is not the bundle", one(vmi(t, "v", withAB, labelled(ref+"a"))), []client.Object{a, b}, []*render.Bundle{{JSON: withA.JSON, SHA256: withAB.SHA256}}, nil, counts{"a": {1, 0, 1, 0}}},
+		"Not a bundle":    {"a bundle of another format", one(vmi(t, "v", later, labelled(ref+"a"))), []client.Object{a}, []*render.Bundle{later}, nil, counts{"a": {1, 0, 1, 0}}},
+		"Selector":        {"two that differ in what a selector reads", two(vmi(t, "v", nil, labelled("x")), vmi(t, "w", nil, labelled("y"))), []client.Object{selecting, expecting}, nil, nil, counts{"x": {1, 0, 1, 0}, "y": {1, 0, 1, 0}}},
 		"Both":            {"counted for both patches", two(vmi(t, "v", withAB, labelled(ref+"a", ref+"b")), vmi(t, "w", withA, labelled(ref+"a", ref+"b"))), []client.Object{a, b}, []*render.Bundle{withA, withAB}, nil, counts{"a": {2, 1, 1, 0}, "b": {2, 1, 1, 0}}},
 		"No longer bound": {"it runs with b all the same", one(vmi(t, "v", withAB, labelled(ref+"a"))), []client.Object{a, b}, []*render.Bundle{withAB}, nil, counts{"a": {1, 0, 1, 0}, "b": {0, 0, 1, 0}}},
 		"Nothing bound":   {"it runs with both", one(vmi(t, "v", withAB)), []client.Object{a, b}, []*render.Bundle{withAB}, nil, counts{"a": {0, 0, 1, 0}, "b": {0, 0, 1, 0}}},
@@ -176,11 +191,12 @@ func TestCount(t *testing.T) {
 		"Policy":          {"a policy came, went or changed", one(vmi(t, "v", made(t, policy, a), labelled(ref+"a"))), []client.Object{a}, []*render.Bundle{made(t, policy, a)}, nil, counts{"a": {1, 1, 0, 0}}},
 		"Ended":           {"it does not run", two(vmi(t, "v", withA, labelled(ref+"a"), inPhase("Succeeded")), vmi(t, "w", withA, labelled(ref+"a"), inPhase("Failed"))), []client.Object{a}, nil, nil, counts{}},
 
-		"Namespace": {"its labels select", one(vmi(t, "v", made(t, nil, c), labelled(clusterRef+"c"))), []client.Object{c}, nil, nil, counts{"c": {1, 1, 0, 0}}},
-		"Volume":    {"the same volume", one(vmi(t, "v", made(t, nil, pvc), labelled(clusterRef+"p"))), []client.Object{pvc}, nil, nil, counts{"p": {1, 1, 0, 0}}},
-		"New path":  {"the same bundle with another volume", one(vmi(t, "v", made(t, nil, pvc), labelled(clusterRef+"p"))), []client.Object{otherPVC}, nil, nil, counts{"p": {1, 0, 1, 0}}},
-		"No volume": {"the patch has none any more", one(vmi(t, "v", made(t, nil, pvc), labelled(clusterRef+"p"))), []client.Object{clusterPatch("p")}, nil, nil, counts{"p": {1, 0, 1, 0}}},
-		"Same name": {"a volume of the VMI would refuse it", one(vmi(t, "v", made(t, nil, pvc), labelled(clusterRef+"p"), withVolumes(kubevirt.Volume{Name: "ovmf"}))), []client.Object{pvc}, nil, nil, counts{"p": {1, 0, 1, 0}}},
+		"Namespace":    {"its labels select", one(vmi(t, "v", made(t, nil, c), labelled(clusterRef+"c"))), []client.Object{c}, nil, nil, counts{"c": {1, 1, 0, 0}}},
+		"Volume":       {"the same volume", one(vmi(t, "v", made(t, nil, pvc), labelled(clusterRef+"p"))), []client.Object{pvc}, nil, nil, counts{"p": {1, 1, 0, 0}}},
+		"New path":     {"the same bundle with another volume", one(vmi(t, "v", made(t, nil, pvc), labelled(clusterRef+"p"))), []client.Object{otherPVC}, nil, nil, counts{"p": {1, 0, 1, 0}}},
+		"No volume":    {"the patch has none any more", one(vmi(t, "v", made(t, nil, pvc), labelled(clusterRef+"p"))), []client.Object{clusterPatch("p")}, nil, nil, counts{"p": {1, 0, 1, 0}}},
+		"Volume names": {"two that differ in these", two(vmi(t, "v", made(t, nil, pvc), labelled(clusterRef+"p"), withVolumes(kubevirt.Volume{Name: "root"})), vmi(t, "w", made(t, nil, pvc), labelled(clusterRef+"p"), withVolumes(kubevirt.Volume{Name: "ovmf"}))), []client.Object{pvc}, nil, nil, counts{"p": {2, 1, 1, 0}}},
+		"Same name":    {"a volume of the VMI would refuse it", one(vmi(t, "v", made(t, nil, pvc), labelled(clusterRef+"p"), withVolumes(kubevirt.Volume{Name: "ovmf"}))), []client.Object{pvc}, nil, nil, counts{"p": {1, 0, 1, 0}}},
 
 		"Left out":        {"without a cloud-init volume it makes no difference", one(vmi(t, "v", nil, labelled(ref+"i"))), []client.Object{ignoring}, nil, nil, counts{"i": {1, 1, 0, 0}}},
 		"Skipped":         {"nor if the bundle holds it", one(vmi(t, "v", made(t, nil, ignoring), labelled(ref+"i"))), []client.Object{ignoring}, nil, nil, counts{"i": {1, 1, 0, 0}}},
