@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -50,7 +51,7 @@ func (l *Lockdown) handle(ctx context.Context, req admission.Request) (admission
 	if err == nil {
 		return admission.Allowed(""), nil
 	}
-	err = fmt.Errorf("lockdown: %w", err)
+	err = fmt.Errorf("lockdown: %s", strings.ReplaceAll(err.Error(), "\n", "; ")) // a warning is one line
 	metrics.LockdownViolations.WithLabelValues(string(l.Mode), req.Resource.Resource).Inc()
 	if l.Mode == LockdownEnforce {
 		return admission.Response{}, refuse(err)

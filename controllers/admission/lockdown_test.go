@@ -197,6 +197,9 @@ func (tc lockdownCase) checkAnswer(t *testing.T, mode admission.LockdownMode, re
 		t.Errorf("%s: warnings %q, audit annotations %q, want none", mode, response.Warnings, response.AuditAnnotations)
 	}
 	for _, message := range messages {
+		if strings.Contains(message, "\n") {
+			t.Errorf("%s: the API server drops messages of several lines: %q", mode, message)
+		}
 		for _, part := range append(slices.Clone(tc.err), "lockdown: ") {
 			if !strings.Contains(message, part) {
 				t.Errorf("%s: message %q lacks %q", mode, message, part)
