@@ -18,7 +18,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -33,36 +35,51 @@ var life = []struct {
 	play func(*testing.T, *testcluster.Cluster)
 }{
 	{"it makes its certificate", certifies},
+	{"it judges patches and policies of the cluster", judges},
 	{"it gives VMIs their patches", serves},
 	{"it tells of patches that it leaves out", leavesOut},
+	{"it restores and sweeps bundles", keepsBundles},
+	{"it renders into templates", rendersTemplates},
 }
 
-// certifies lets the program make its certificate, and then gives the webhooks the CA of the
-// test's own again.
+// certifies lets the program make its certificate, and put its CA into all webhook configurations.
+// It then gives the webhooks the CA of the test's own again, and removes those of lockdown.
 func certifies(t *testing.T, c *testcluster.Cluster) {
 	folder := t.TempDir()
 	for _, object := range manifests(t, "webhook") {
-		if object.GetKind() == "Secret" {
+		if object.GetObjectKind().GroupVersionKind().Kind == "Secret" {
 			c.Add(t, object)
 		}
 	}
-	m := replica(t, c, "--cert-dir", folder, "--webhook-host", "127.0.0.1", "--webhook-port", freePort(t))
+	lockdown := parseManifests(t, "lockdown/webhook.yaml")
+	c.Add(t, lockdown...)
+	m := replica(t, c, "--lockdown=enforce", "--cert-dir", folder, "--webhook-host", "127.0.0.1", "--webhook-port", freePort(t))
 	ca := mountCertificate(t, c, folder)
 	m.waitReady(t)
 	until(t, "the CA is in the webhook configurations", func(ctx context.Context) error { return checkCA(ctx, c, ca) })
 	m.stop(t)
 	trustCA(t, c, c.Env.WebhookInstallOptions.LocalServingCAData)
+	for _, object := range lockdown {
+		if err := c.Delete(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func checkCA(ctx context.Context, c client.Client, ca []byte) error {
 	var mutating admissionregistrationv1.MutatingWebhookConfiguration
-	var validating admissionregistrationv1.ValidatingWebhookConfiguration
+	var validating, lockdown admissionregistrationv1.ValidatingWebhookConfiguration
 	key := client.ObjectKey{Name: webhookConfiguration}
-	if err := errors.Join(c.Get(ctx, key, &mutating), c.Get(ctx, key, &validating)); err != nil {
+	err := errors.Join(c.Get(ctx, key, &mutating), c.Get(ctx, key, &validating), c.Get(ctx, client.ObjectKey{Name: lockdownConfiguration}, &lockdown))
+	if err != nil {
 		return err
 	}
-	if string(mutating.Webhooks[0].ClientConfig.CABundle) != string(ca) || string(validating.Webhooks[0].ClientConfig.CABundle) != string(ca) {
-		return errors.New("another CA")
+	for _, config := range []admissionregistrationv1.WebhookClientConfig{
+		mutating.Webhooks[0].ClientConfig, validating.Webhooks[0].ClientConfig, lockdown.Webhooks[0].ClientConfig,
+	} {
+		if string(config.CABundle) != string(ca) {
+			return errors.New("another CA")
+		}
 	}
 	return nil
 }
@@ -105,8 +122,7 @@ func serves(t *testing.T, c *testcluster.Cluster) {
 	until(t, "the patch is ready", func(ctx context.Context) error { return isReady(ctx, c, ns) })
 	first := vmi(ns, "first", "a")
 	c.Add(t, first)
-	name := v1alpha1.BundleConfigMapPrefix + first.GetAnnotations()[v1alpha1.BundleAnnotation][:v1alpha1.BundleIDLength]
-	bundle := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}}
+	bundle := bundleOf(first)
 	foreign := bundle.DeepCopy()
 	if err := c.Delete(t.Context(), bundle); err != nil {
 		t.Fatal(err)
@@ -198,6 +214,33 @@ func checkProfiles(t *testing.T, m *process, metrics, profiles string) {
 	}
 }
 
+// judges follows patches and policies of the cluster until they are ready, in a cluster
+// where a Plugin of KubeVirt's comes.
+func judges(t *testing.T, c *testcluster.Cluster) {
+	c.InstallPluginCRD(t)
+	m := serve(t, c)
+	ns := c.Namespace(t, "judged")
+	patch := &v1alpha1.ClusterDomainPatch{ObjectMeta: metav1.ObjectMeta{Name: "judged"}}
+	patch.Spec.Domain = domainPatch(ns, "/domain/title").Spec.Domain
+	policy := &v1alpha1.DomainPatchPolicy{ObjectMeta: metav1.ObjectMeta{Name: "judged"}}
+	policy.Spec.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: ns}}
+	policy.Spec.Allow = []v1alpha1.AllowedPath{{Path: "/domain/title"}}
+	c.Add(t, kubeVirt(ns), patch, policy)
+	until(t, "they are ready", func(ctx context.Context) error {
+		err := errors.Join(c.Get(ctx, client.ObjectKeyFromObject(patch), patch), c.Get(ctx, client.ObjectKeyFromObject(policy), policy))
+		for _, conditions := range [][]metav1.Condition{patch.Status.Conditions, policy.Status.Conditions} {
+			if !meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady) {
+				err = errors.Join(err, fmt.Errorf("conditions %v", conditions))
+			}
+		}
+		return err
+	})
+	m.stop(t)
+	if err := errors.Join(c.Delete(t.Context(), patch), c.Delete(t.Context(), policy)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // leavesOut creates VMIs that a patch binds and cannot apply to, until the events of that are
 // counted up, which takes two of them between two changes of the patch's status.
 func leavesOut(t *testing.T, c *testcluster.Cluster) {
@@ -227,4 +270,68 @@ func hasSeries(ctx context.Context, c client.Client, namespace string) error {
 		}
 	}
 	return fmt.Errorf("none of %d events", len(list.Items))
+}
+
+// keepsBundles has the program find that a bundle is gone that a VMI names, and that one is
+// there that none names any more.
+func keepsBundles(t *testing.T, c *testcluster.Cluster) {
+	m := serve(t, c)
+	ns := c.Namespace(t, "kept")
+	c.Add(t, kubeVirt(ns), domainPatch(ns, "/domain/title"))
+	user := vmi(ns, "user", "a")
+	c.Add(t, user)
+	bundle := bundleOf(user)
+	m.stop(t)
+	if err := c.Delete(t.Context(), bundle); err != nil {
+		t.Fatal(err)
+	}
+	m = serve(t, c, "--bundle-sweep-after=1s")
+	until(t, "the bundle is restored", func(ctx context.Context) error { return c.Get(ctx, client.ObjectKeyFromObject(bundle), bundle) })
+	if err := c.Delete(t.Context(), user); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the bundle is swept", func(ctx context.Context) error {
+		if err := c.Get(ctx, client.ObjectKeyFromObject(bundle), bundle); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("it is there, error %w", err)
+		}
+		return nil
+	})
+	m.stop(t)
+}
+
+// bundleOf is the ConfigMap that a VMI names.
+func bundleOf(vmi *unstructured.Unstructured) *corev1.ConfigMap {
+	id := vmi.GetAnnotations()[v1alpha1.BundleAnnotation][:v1alpha1.BundleIDLength]
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: vmi.GetNamespace(), Name: v1alpha1.BundleConfigMapPrefix + id}}
+}
+
+// rendersTemplates has the program render into the template of a VM. It is the last scene: it
+// takes the webhooks away, as in a cluster that allows none.
+func rendersTemplates(t *testing.T, c *testcluster.Cluster) {
+	err := errors.Join(
+		c.Delete(t.Context(), &admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: webhookConfiguration}}),
+		c.Delete(t.Context(), &admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: webhookConfiguration}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := replica(t, c, "--render-into=template")
+	m.waitReady(t)
+	ns := c.Namespace(t, "rendered")
+	vm := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine",
+		"metadata": map[string]any{"namespace": ns, "name": "a"},
+		"spec": map[string]any{"template": map[string]any{
+			"metadata": map[string]any{"labels": map[string]any{v1alpha1.DomainPatchReferencePrefix + "a": v1alpha1.ReferenceDemanded}},
+			"spec":     map[string]any{"domain": map[string]any{}}}},
+	}}
+	c.Add(t, kubeVirt(ns), domainPatch(ns, "/domain/title"), vm)
+	until(t, "the template names a bundle", func(ctx context.Context) error {
+		err := c.Get(ctx, client.ObjectKeyFromObject(vm), vm)
+		annotations, _, _ := unstructured.NestedStringMap(vm.Object, "spec", "template", "metadata", "annotations")
+		if annotations[v1alpha1.BundleAnnotation] == "" {
+			return errors.Join(err, errors.New("it does not"))
+		}
+		return err
+	})
+	m.stop(t)
 }

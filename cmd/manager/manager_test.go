@@ -298,30 +298,38 @@ func install(t *testing.T, c *testcluster.Cluster, folders ...string) {
 	for _, folder := range folders {
 		for _, object := range manifests(t, folder) {
 			if err := strict.Create(t.Context(), object); err != nil {
-				t.Fatalf("%s: %s %s: %v", folder, object.GetKind(), object.GetName(), err)
+				t.Fatalf("%s: %T %s: %v", folder, object, object.GetName(), err)
 			}
 		}
 	}
 }
 
 // manifests reads what a folder of config holds.
-func manifests(t *testing.T, folder string) []*unstructured.Unstructured {
+func manifests(t *testing.T, folder string) []client.Object {
 	t.Helper()
 	var k struct{ Resources []string }
 	read(t, filepath.Join(configFolder, folder, "kustomization.yaml"), &k)
-	var all []*unstructured.Unstructured
+	var all []client.Object
 	for _, file := range k.Resources {
-		text, err := os.ReadFile(filepath.Join(configFolder, folder, file))
-		if err != nil {
-			t.Fatal(err)
+		all = append(all, parseManifests(t, filepath.Join(folder, file))...)
+	}
+	return all
+}
+
+// parseManifests reads the objects in a file of config.
+func parseManifests(t *testing.T, file string) []client.Object {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(configFolder, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []client.Object
+	for document := range strings.SplitSeq(string(text), "\n---\n") {
+		object := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(document), object); err != nil {
+			t.Fatalf("%s: %v", file, err)
 		}
-		for document := range strings.SplitSeq(string(text), "\n---\n") {
-			object := &unstructured.Unstructured{}
-			if err := yaml.Unmarshal([]byte(document), object); err != nil {
-				t.Fatalf("%s/%s: %v", folder, file, err)
-			}
-			all = append(all, object)
-		}
+		all = append(all, object)
 	}
 	return all
 }

@@ -10,36 +10,29 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	"sigs.k8s.io/yaml"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/domainpatch/domainpatch/controllers/testcluster"
 )
 
-// pending are rights that are granted for what is not built yet. One that is used must leave the list.
-var pending = []string{
-	"list clusterdomainpatches.domainpatch.kubevirt.io",
-	"watch clusterdomainpatches.domainpatch.kubevirt.io",
-	"list domainpatchpolicies.domainpatch.kubevirt.io",
-	"watch domainpatchpolicies.domainpatch.kubevirt.io",
-	"patch clusterdomainpatches/status.domainpatch.kubevirt.io",
-	"patch domainpatchpolicies/status.domainpatch.kubevirt.io",
-	"get namespaces",
-	"list namespaces",
-	"watch namespaces",
-}
+// rightsFiles grant the program its rights, the last ones where these parts are installed.
+var rightsFiles = []string{"rbac/operator.yaml", "template/rbac.yaml", "lockdown/rbac.yaml"}
 
 // TestRights runs the program through its life as its service account, and compares what it
-// asked the API server for with what config/rbac/operator.yaml grants: nothing that it asks for
+// asked the API server for with what rightsFiles grant: nothing that it asks for
 // is forbidden, and nothing is granted that it never asks for.
 func TestRights(t *testing.T) {
 	t.Setenv("KUBE_FEATURE_WatchListClient", "false") // as with an API server that cannot stream a list: informers list, then watch
 	c := testcluster.Start(t, testcluster.Options{Webhooks: true, Audit: serviceAccount})
 	install(t, c, "manager", "rbac")
+	for _, file := range rightsFiles[1:] {
+		c.Add(t, parseManifests(t, file)...)
+	}
 	defer checkAllowed(t, c.AuditLog) // where a right is lacking, a scene ends the test
 	for _, scene := range life {
 		t.Log(scene.what)
@@ -52,8 +45,7 @@ func TestRights(t *testing.T) {
 	})
 }
 
-// checkAllowed fails the test for each request that was forbidden, and for rights that are
-// pending no more.
+// checkAllowed fails the test for each request that was forbidden.
 func checkAllowed(t *testing.T, auditLog string) {
 	t.Helper()
 	used, err := requests(auditLog)
@@ -62,10 +54,7 @@ func checkAllowed(t *testing.T, auditLog string) {
 	}
 	for _, q := range used {
 		if q.forbidden {
-			t.Errorf("config/rbac/operator.yaml lacks a right: %s", q)
-		}
-		if slices.Contains(pending, q.String()) {
-			t.Errorf("a right is used that is called pending: %s", q)
+			t.Errorf("config/rbac/operator.yaml and its like lack a right: %s", q)
 		}
 	}
 }
@@ -117,29 +106,30 @@ func unused(granted []right, used []request) error {
 		}
 	}
 	var errs []error
-	for _, r := range granted {
-		if !needed[r] && !slices.Contains(pending, r.String()) {
-			errs = append(errs, fmt.Errorf("config/rbac/operator.yaml grants what the program never uses: %s", r))
+	for i, r := range granted {
+		if slices.Contains(granted[:i], r) {
+			errs = append(errs, fmt.Errorf("%s grant twice: %s", rightsFiles, r))
+		}
+		if !needed[r] {
+			errs = append(errs, fmt.Errorf("%s grant what the program never uses: %s", rightsFiles, r))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// readRights are the rights in config/rbac/operator.yaml, the narrower ones first.
+// readRights are the rights that rightsFiles grant, the narrower ones first.
 func readRights(t *testing.T) []right {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(configFolder, "rbac", "operator.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all []right
-	for document := range bytes.SplitSeq(text, []byte("\n---\n")) {
-		var role rbacv1.Role // a ClusterRole differs by what this does not read
-		if err := yaml.Unmarshal(document, &role); err != nil {
-			t.Fatal(err)
-		}
-		for _, rule := range role.Rules {
-			all = append(all, expand(role.Namespace, rule)...)
+	for _, file := range rightsFiles {
+		for _, object := range parseManifests(t, file) {
+			var role rbacv1.Role // a ClusterRole differs by what this does not read
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.(*unstructured.Unstructured).Object, &role); err != nil {
+				t.Fatal(err)
+			}
+			for _, rule := range role.Rules {
+				all = append(all, expand(role.Namespace, rule)...)
+			}
 		}
 	}
 	slices.SortStableFunc(all, func(a, b right) int { return breadth(a) - breadth(b) })
