@@ -26,7 +26,8 @@ import (
 //
 // Only the hook sidecars become containers. Each sees its image, which is a program of this
 // repository, the files and folders that its volumeMounts name, and nothing else; it runs as the
-// Pod's user, with the Pod's arguments and environment and nothing added. Volumes are ConfigMaps and empty folders.
+// Pod's user, with the Pod's arguments and environment and nothing added. Volumes are ConfigMaps,
+// claims, which are new, and empty folders.
 type Node struct {
 	// Shortcoming says what is not as the Pod wants it, if the kernel of this machine
 	// does not let the containers be made so. Empty: nothing.
@@ -161,10 +162,12 @@ func (n *Node) volume(ctx context.Context, name string) (string, error) {
 	switch {
 	case volume.EmptyDir != nil:
 		return dir, os.Chmod(dir, 0o777) // as the kubelet's are
+	case volume.PersistentVolumeClaim != nil:
+		return dir, nil // a claim that nobody has put anything into yet
 	case volume.ConfigMap != nil:
 		return dir, n.writeConfigMap(ctx, dir, volume.ConfigMap)
 	}
-	return "", errors.New("neither a ConfigMap nor an empty folder")
+	return "", errors.New("neither a ConfigMap, nor a claim, nor an empty folder")
 }
 
 func (n *Node) writeConfigMap(ctx context.Context, dir string, source *corev1.ConfigMapVolumeSource) error {

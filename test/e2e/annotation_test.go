@@ -113,9 +113,15 @@ func (s *scene) checkSidecar(pod *corev1.Pod, name string, entry v1alpha1.HookSi
 	mode := int32(0o755)
 	s.checkVolume(pod, corev1.Volume{Name: entry.ConfigMap.Name, VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
 		LocalObjectReference: corev1.LocalObjectReference{Name: entry.ConfigMap.Name}, DefaultMode: &mode}}})
-	s.checkVolume(pod, corev1.Volume{Name: entry.PVC.Name, VolumeSource: corev1.VolumeSource{
-		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: entry.PVC.Name}}})
-	shared := corev1.VolumeMount{Name: entry.PVC.Name, MountPath: entry.PVC.SharedComputePath}
+	s.checkShared(pod, entry.PVC)
+}
+
+// checkShared checks that a Pod has a claim, and that the compute container sees it.
+func (s *scene) checkShared(pod *corev1.Pod, claim *v1alpha1.HookSidecarPVC) {
+	s.Helper()
+	s.checkVolume(pod, corev1.Volume{Name: claim.Name, VolumeSource: corev1.VolumeSource{
+		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim.Name}}})
+	shared := corev1.VolumeMount{Name: claim.Name, MountPath: claim.SharedComputePath}
 	if mounts := container(pod, "compute").VolumeMounts; !contains(mounts, shared) {
 		s.Errorf("container compute has mounts %+v, not %+v", mounts, shared)
 	}

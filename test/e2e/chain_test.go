@@ -46,6 +46,7 @@ func TestChain(t *testing.T) {
 	t.Run("SamplesPatchTheirVM", func(t *testing.T) { ch.with(t, ctx).samplesPatchTheirVM() })
 	t.Run("AnnotationsOfVMIStay", func(t *testing.T) { ch.with(t, ctx).annotationsOfVMIStay() })
 	t.Run("AnnotationBecomesPod", func(t *testing.T) { ch.with(t, ctx).annotationBecomesPod() })
+	t.Run("FirmwareFromClaim", func(t *testing.T) { ch.with(t, ctx).firmwareFromClaim() })
 	t.Run("MissingPatchKeepsVMFromStarting", func(t *testing.T) { ch.with(t, ctx).missingPatchKeepsVMFromStarting() })
 	t.Run("FailingPatchFailsEveryAttempt", func(t *testing.T) { ch.with(t, ctx).failingPatchFailsEveryAttempt() })
 	t.Run("SidecarGateOff", func(t *testing.T) { ch.with(t, ctx).sidecarGateOff() })
@@ -215,11 +216,12 @@ func (s *scene) failingPatchFailsEveryAttempt() {
 	s.must(s.Create(s.ctx, patch))
 	s.must(s.Apply(s.ctx, s.vm(namespace, patch.Name)))
 	_, node := s.started(namespace)
+	const retries = 10
 	var messages []string
-	for range 2 {
+	for range 1 + retries {
 		_, err := node.Boot(s.ctx, s.TempDir())
 		if err == nil {
-			s.Fatal("the VM starts, though its patch cannot be applied")
+			s.Fatalf("the VM starts after %d failures, though its patch cannot be applied", len(messages))
 		}
 		messages = append(messages, err.Error())
 	}
@@ -229,8 +231,8 @@ func (s *scene) failingPatchFailsEveryAttempt() {
 			s.Errorf("the message lacks %q: %s", want, messages[0])
 		}
 	}
-	if messages[1] != messages[0] {
-		s.Errorf("the second attempt says another thing: %s", messages[1])
+	if other := slices.Compact(messages); len(other) > 1 {
+		s.Errorf("a later attempt says another thing: %s", other[1])
 	}
 	s.awaitFailed(client.ObjectKeyFromObject(patch))
 }
