@@ -114,7 +114,12 @@ func addWebhooks(mgr ctrl.Manager, opts options, programs *program.Cache) error 
 		Server:    webhook.NewServer(webhook.Options{Host: opts.webhookHost, Port: opts.webhookPort, CertDir: opts.certDir}),
 		certified: certified,
 	}
+	live, err := admission.NewLive(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return err
+	}
 	webhooks := &admission.Webhooks{
+		Live:     live,
 		Reader:   mgr.GetAPIReader(),
 		Bundles:  bundleStore(mgr),
 		Compiler: programs.Compiler(),

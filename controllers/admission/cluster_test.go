@@ -163,6 +163,15 @@ func (s *suite) widenCRDs(t *testing.T) {
 // unknown is an object with a field that this program does not know.
 func unknown(t *testing.T, object client.Object, field string) *unstructured.Unstructured {
 	t.Helper()
+	out := untyped(t, object)
+	if err := unstructured.SetNestedField(out.Object, "news", "spec", field); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func untyped(t *testing.T, object client.Object) *unstructured.Unstructured {
+	t.Helper()
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
 		t.Fatal(err)
@@ -173,8 +182,5 @@ func unknown(t *testing.T, object client.Object, field string) *unstructured.Uns
 	}
 	out := &unstructured.Unstructured{Object: content}
 	out.SetGroupVersionKind(gvk)
-	if err := unstructured.SetNestedField(out.Object, "news", "spec", field); err != nil {
-		t.Fatal(err)
-	}
 	return out
 }

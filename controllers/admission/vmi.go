@@ -21,7 +21,12 @@ import (
 
 // mutateVMI gives a new VMI its annotations, and writes the bundle that they name first.
 func (w *Webhooks) mutateVMI(ctx context.Context, req admission.Request) (admission.Response, error) {
-	vmi, bundle, err := w.render(ctx, req, true)
+	scene, err := w.Live.read(ctx, req.Namespace)
+	if err != nil {
+		return admission.Response{}, err
+	}
+	w.Live.scenes.put(req, scene)
+	vmi, bundle, err := w.render(ctx, req, scene, true)
 	if err != nil {
 		return admission.Response{}, err
 	}
@@ -41,12 +46,9 @@ func (w *Webhooks) mutateVMI(ctx context.Context, req admission.Request) (admiss
 // a user who wrote the annotations by hand, have no say in which patches apply. It tells of
 // patches that are left out, since it has the last word on them, too.
 func (w *Webhooks) validateVMICreate(ctx context.Context, req admission.Request) (admission.Response, error) {
-	vmi, bundle, err := w.render(ctx, req, false)
+	bundle, err := w.verify(ctx, req)
 	if err != nil {
 		return admission.Response{}, err
-	}
-	if err := bundle.Verify(vmi.Annotations, w.Image); err != nil {
-		return admission.Response{}, refuse(err)
 	}
 	if bundle.Applies() {
 		if err := w.checkMigration(ctx, req); err != nil {
@@ -57,6 +59,29 @@ func (w *Webhooks) validateVMICreate(ctx context.Context, req admission.Request)
 		w.report(req, bundle.LeftOut)
 	}
 	return admission.Allowed("").WithWarnings(warnings(bundle.LeftOut)...), nil
+}
+
+// verify gives the bundle of a new VMI, if the VMI has it. What mutateVMI read will do where
+// the VMI has the bundle that follows from it, see scenes; else this reads itself.
+func (w *Webhooks) verify(ctx context.Context, req admission.Request) (*render.Bundle, error) {
+	if scene := w.Live.scenes.get(req); scene != nil {
+		if bundle, err := w.verifyIn(ctx, req, scene); err == nil && bundle.Applies() {
+			return bundle, nil
+		}
+	}
+	scene, err := w.Live.read(ctx, req.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	return w.verifyIn(ctx, req, scene)
+}
+
+func (w *Webhooks) verifyIn(ctx context.Context, req admission.Request, scene *scene) (*render.Bundle, error) {
+	vmi, bundle, err := w.render(ctx, req, scene, false)
+	if err != nil {
+		return nil, err
+	}
+	return bundle, refuse(bundle.Verify(vmi.Annotations, w.Image))
 }
 
 func isDryRun(req admission.Request) bool { return req.DryRun != nil && *req.DryRun }
@@ -83,24 +108,24 @@ func (w *Webhooks) validateVMIUpdate(ctx context.Context, req admission.Request)
 	return admission.Allowed(""), nil
 }
 
-// render reads patches and policies and finds out what applies to the VMI of a request.
-// It is provisional while other webhooks, KubeVirt's with its defaults among them, may follow.
-func (w *Webhooks) render(ctx context.Context, req admission.Request, provisional bool) (render.VMI, *render.Bundle, error) {
+// render finds out what applies to the VMI of a request. It is provisional while other
+// webhooks, KubeVirt's with its defaults among them, may follow.
+func (w *Webhooks) render(ctx context.Context, req admission.Request, scene *scene, provisional bool) (render.VMI, *render.Bundle, error) {
 	vmi, err := render.ParseVMI(req.Object.Raw)
 	if err != nil {
 		return vmi, nil, refuse(err)
 	}
 	vmi.Provisional = provisional
-	scene, err := w.read(ctx, req.Namespace)
-	if err != nil {
-		return vmi, nil, err
-	}
-	bundle, err := render.Render(ctx, vmi, scene.namespace, scene.objects, scene.compiler(w.Compiler))
+	bundle, err := render.Render(ctx, vmi, scene.namespace, scene.objects(), scene.compiler(w.Compiler))
 	if err != nil && ctx.Err() == nil {
 		err = refuse(err)
 	}
 	return vmi, bundle, err
 }
+
+// leftOutTold is how many patches that a VMI starts without are told of, one by one. Any
+// number of patches may bind, and few fit into a bundle.
+const leftOutTold = 16
 
 // report tells of patches that are left out, by an event on the patch: the VMI does not exist yet.
 func (w *Webhooks) report(req admission.Request, leftOut []render.LeftOut) {
@@ -109,7 +134,7 @@ func (w *Webhooks) report(req admission.Request, leftOut []render.LeftOut) {
 	if name == "" {
 		name = "(name to be generated)"
 	}
-	for _, l := range leftOut {
+	for _, l := range leftOut[:min(len(leftOut), leftOutTold)] {
 		w.Events.Eventf(l.Patch.Object, nil, corev1.EventTypeWarning, "LeftOut", "Admit", "%.1000s",
 			fmt.Sprintf("VirtualMachineInstance %s starts without this patch: %v", name, l.Reason))
 	}
@@ -117,8 +142,11 @@ func (w *Webhooks) report(req admission.Request, leftOut []render.LeftOut) {
 
 func warnings(leftOut []render.LeftOut) []string {
 	var all []string
-	for _, l := range leftOut {
+	for _, l := range leftOut[:min(len(leftOut), leftOutTold)] {
 		all = append(all, fmt.Sprintf("the VM starts without a patch: %v", l.Reason))
+	}
+	if more := len(leftOut) - len(all); more > 0 {
+		all = append(all, fmt.Sprintf("the VM starts without %d more patches", more))
 	}
 	return all
 }

@@ -44,7 +44,9 @@ const (
 
 // Webhooks is what the webhooks share.
 type Webhooks struct {
-	// Reader reads from the API server; a cache would bind what was true a moment ago.
+	// Live reads patches, policies and namespaces; a cache would bind what was true a moment ago.
+	Live *Live
+	// Reader reads other objects, from the API server as well.
 	Reader client.Reader
 	// Bundles writes the ConfigMaps of bundles.
 	Bundles *bundles.Store

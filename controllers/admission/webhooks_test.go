@@ -44,6 +44,9 @@ func TestWebhooks(t *testing.T) {
 	t.Run("Policy", func(t *testing.T) { testPolicy(t, s) })
 	t.Run("Migration", func(t *testing.T) { testMigration(t, s) })
 	t.Run("OutOfReach", func(t *testing.T) { testOutOfReach(t, s) })
+	t.Run("AtOnce", func(t *testing.T) { testAtOnce(t, s) })
+	t.Run("Race", func(t *testing.T) { testRace(t, s) })
+	t.Run("Counted", func(t *testing.T) { testCounted(t, s) })
 	t.Run("Cluster", func(t *testing.T) { testClusterObjects(t, s) })
 	t.Run("Newer", func(t *testing.T) { testNewer(t, s) }) // the last one: it changes the CRDs
 }
@@ -56,11 +59,20 @@ type suite struct {
 	events   *events.FakeRecorder
 }
 
-func start(t *testing.T) *suite {
+func start(t testing.TB) *suite {
 	t.Helper()
 	cluster := testcluster.Start(t, testcluster.Options{Webhooks: true})
 	s := &suite{Cluster: cluster, warnings: &warnings{}, events: events.NewFakeRecorder(100)}
+	httpClient, err := rest.HTTPClientFor(cluster.Env.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live, err := admission.NewLive(cluster.Env.Config, httpClient)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.webhooks = &admission.Webhooks{
+		Live:     live,
 		Reader:   cluster.Client,
 		Bundles:  &bundles.Store{Reader: cluster.Client, Writer: cluster.Client},
 		Compiler: program.NewCache().Compiler(),
@@ -68,6 +80,7 @@ func start(t *testing.T) *suite {
 		Events:   s.events,
 	}
 	config := rest.CopyConfig(cluster.Env.Config)
+	config.QPS = -1 // as the operator's is by default
 	config.WarningHandlerWithContext = s.warnings
 	c, err := client.New(config, client.Options{Scheme: testcluster.Scheme(t)})
 	if err != nil {
@@ -79,12 +92,13 @@ func start(t *testing.T) *suite {
 }
 
 // serve starts the webhooks' server, with two webhooks more that play other people's.
-func (s *suite) serve(t *testing.T) {
+func (s *suite) serve(t testing.TB) {
 	t.Helper()
 	o := s.Env.WebhookInstallOptions
 	server := webhook.NewServer(webhook.Options{Host: o.LocalServingHost, Port: o.LocalServingPort, CertDir: o.LocalServingCertDir})
 	s.webhooks.Register(server)
 	s.register(t, server, "zz-label", label)
+	s.register(t, server, "zz-change", s.change)
 	s.register(t, server, "zz-tamper", tamper)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -104,7 +118,7 @@ func (s *suite) serve(t *testing.T) {
 }
 
 // register adds a mutating webhook that runs after ours, on VMIs that are labelled with its name.
-func (s *suite) register(t *testing.T, server webhook.Server, name string, handle ctrladmission.HandlerFunc) {
+func (s *suite) register(t testing.TB, server webhook.Server, name string, handle ctrladmission.HandlerFunc) {
 	t.Helper()
 	server.Register("/"+name, &ctrladmission.Webhook{Handler: handle})
 	o := s.Env.WebhookInstallOptions

@@ -4,11 +4,11 @@
 package render
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -62,12 +62,23 @@ func Render(ctx context.Context, vmi VMI, namespace Namespace, objects Objects, 
 // the DomainPatches among them. Patches that cannot apply to it (see obstacle) are left
 // out under failurePolicy Ignore, and refuse the VMI under Fail. The error joins all such
 // refusals; it is also for a bundle over its limits, and for volumes that cannot be.
+//
+// However many patches bind, not many more than fit into a bundle are compiled.
 func Build(ctx context.Context, vmi VMI, bindings []Binding, policies []v1alpha1.DomainPatchPolicy, compile Compiler) (*Bundle, error) {
+	required := slices.DeleteFunc(slices.Clone(bindings), Binding.dispensable)
+	if len(required) > bundle.MaxPatches {
+		return nil, tooMuch(required, errTooMany(len(required)))
+	}
 	out := &Bundle{}
 	limits := govern(policies, bindings, compile.Policy)
 	var applying []Binding
 	var errs []error
+	room := bundle.MaxPatches - len(required)
 	for _, b := range bindings {
+		if b.dispensable() && room == 0 {
+			out.leaveOut(b, errTooMany(len(bindings)))
+			continue
+		}
 		reason, refuse := b.obstacle(ctx, vmi, compile.Patch)
 		if reason == nil {
 			reason, refuse = b.ungovernable(limits)
@@ -75,6 +86,9 @@ func Build(ctx context.Context, vmi VMI, bindings []Binding, policies []v1alpha1
 		switch {
 		case reason == nil:
 			applying = append(applying, b)
+			if b.dispensable() {
+				room--
+			}
 		case refuse:
 			errs = append(errs, reason)
 		default:
@@ -96,29 +110,50 @@ func Build(ctx context.Context, vmi VMI, bindings []Binding, policies []v1alpha1
 // encode makes the bundle of the patches that apply, and returns those that it holds. Patches
 // that may be left out are, from the last one, until the rest is within the limits of a bundle.
 func (b *Bundle) encode(applying []Binding, limits governance) ([]Binding, error) {
-	var tooMuch error
-	var patches []bundle.Patch // those that apply; there may be thousands
-	for _, a := range applying {
-		patches = append(patches, a.Patch.InBundle())
+	encoded, over := limits.encode(applying)
+	if over != nil {
+		var spare []int // the last one first
+		for i := range slices.Backward(applying) {
+			if applying[i].dispensable() {
+				spare = append(spare, i)
+			}
+		}
+		without := func(n int) []Binding {
+			kept := slices.Clone(applying)
+			for _, i := range spare[:n] {
+				kept = slices.Delete(kept, i, i+1)
+			}
+			return kept
+		}
+		n := sort.Search(len(spare), func(n int) bool {
+			_, err := limits.encode(without(n))
+			return err == nil
+		})
+		for _, i := range spare[:n] {
+			b.leaveOut(applying[i], over)
+		}
+		applying = without(n)
+		var err error
+		if encoded, err = limits.encode(applying); err != nil {
+			return nil, tooMuch(applying, over)
+		}
 	}
-	for len(applying) > 0 {
-		encoded, err := bundle.Encode(&bundle.Bundle{FormatVersion: bundle.FormatVersion, Policies: limits.of(applying), Patches: patches})
-		if err == nil {
-			b.JSON, b.SHA256 = encoded, bundle.Sum(encoded)
-			return applying, nil
-		}
-		tooMuch = cmp.Or(tooMuch, err)
-		i := len(applying) - 1
-		for i >= 0 && !applying[i].dispensable() {
-			i--
-		}
-		if i < 0 {
-			return nil, fmt.Errorf("the patches that bind, %s, are too much together: %w", names(applying), tooMuch)
-		}
-		b.LeftOut = append(b.LeftOut, LeftOut{Patch: applying[i].Patch, Reason: fmt.Errorf("%s cannot apply beside the others: %w", applying[i].Patch.ID(), tooMuch)})
-		applying, patches = slices.Delete(applying, i, i+1), slices.Delete(patches, i, i+1)
+	if len(applying) > 0 {
+		b.JSON, b.SHA256 = encoded, bundle.Sum(encoded)
 	}
-	return nil, nil
+	return applying, nil
+}
+
+func (b *Bundle) leaveOut(spare Binding, over error) {
+	b.LeftOut = append(b.LeftOut, LeftOut{Patch: spare.Patch, Reason: fmt.Errorf("%s cannot apply beside the others: %w", spare.Patch.ID(), over)})
+}
+
+func tooMuch(bindings []Binding, over error) error {
+	return fmt.Errorf("the patches that bind, %s, are too much together: %w", names(bindings), over)
+}
+
+func errTooMany(patches int) error {
+	return fmt.Errorf("%d patches, over the limit of %d per VM", patches, bundle.MaxPatches)
 }
 
 // sharedPVC is the one volume that the patches bring, if any. matchConditions have no say

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/render"
+	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
@@ -98,6 +100,55 @@ func TestRender(t *testing.T) {
 			}
 			for i, want := range tc.leftOut {
 				checkError(t, got.LeftOut[i].Reason, []string{want}, tc.reason)
+			}
+		})
+	}
+}
+
+// However many patches a namespace has, what a VMI costs is bounded by what a bundle holds.
+func TestBuildBounded(t *testing.T) {
+	const many = 10_000
+	value := strings.Repeat("x", 60_000)
+	large := func(dp *v1alpha1.DomainPatch) {
+		for range 8 {
+			dp.Spec.Domain = append(dp.Spec.Domain, v1alpha1.DomainRule{Op: v1alpha1.DomainOpSet, Path: "/domain/title", Value: &value})
+		}
+	}
+	cases := map[string]struct {
+		reason            string
+		patches           int
+		change            func(*v1alpha1.DomainPatch)
+		compiled, encoded int // patches
+		err               []string
+	}{
+		"Fail":   {"refused without a look at them", many, func(*v1alpha1.DomainPatch) {}, 0, 0, []string{"p0, p1, p10, and 9997 more", "10000 patches, over the limit of 64"}},
+		"Ignore": {"the first ones", many, ignore, bundle.MaxPatches, bundle.MaxPatches, nil},
+		"Large":  {"what fits", bundle.MaxPatches, func(dp *v1alpha1.DomainPatch) { ignore(dp); large(dp) }, bundle.MaxPatches, 1, nil},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			patches := manyPatches(tc.patches)
+			for i := range patches {
+				tc.change(&patches[i])
+			}
+			compiled, compile := 0, render.NewCompiler()
+			counting := compile
+			counting.Patch = func(p render.Patch) (*patch.Program, error) {
+				compiled++
+				return compile.Patch(p)
+			}
+			got, err := render.Render(t.Context(), render.VMI{JSON: []byte("{}")}, render.Namespace{Name: "vms"}, render.Objects{Patches: render.Patches(patches, nil)}, counting)
+			checkError(t, err, tc.err, tc.reason)
+			if compiled != tc.compiled {
+				t.Errorf("%d patches were compiled, want %d: %s", compiled, tc.compiled, tc.reason)
+			}
+			if err != nil {
+				return
+			}
+			names := patchNames(t, got)
+			slices.Sort(names)
+			if len(names) != tc.encoded || len(names)+len(got.LeftOut) != tc.patches || names[0] != "p0" {
+				t.Errorf("%d patches apply, %d are left out, want %d of %d: %s", len(names), len(got.LeftOut), tc.encoded, tc.patches, tc.reason)
 			}
 		})
 	}

@@ -76,6 +76,18 @@ func govern(policies []v1alpha1.DomainPatchPolicy, bindings []Binding, compile C
 	return g
 }
 
+// encode encodes the bundle of these patches; nil for none.
+func (g governance) encode(applying []Binding) ([]byte, error) {
+	if len(applying) == 0 {
+		return nil, nil
+	}
+	wire := bundle.Bundle{FormatVersion: bundle.FormatVersion, Policies: g.of(applying)}
+	for _, a := range applying {
+		wire.Patches = append(wire.Patches, a.Patch.InBundle())
+	}
+	return bundle.Encode(&wire)
+}
+
 // of gives the policies that go into a bundle with these patches.
 func (g governance) of(applying []Binding) []bundle.Policy {
 	if !slices.ContainsFunc(applying, Binding.limited) {

@@ -56,7 +56,7 @@ func (b *Bundle) Entry(image Image) v1alpha1.HookSidecar {
 // entry of ours that is not what binds is an error, as is a malformed annotation.
 func (b *Bundle) Annotations(existing map[string]string, image Image) (map[string]string, error) {
 	if !b.Applies() {
-		return nil, b.Verify(existing, image)
+		return nil, b.verify(existing, image)
 	}
 	list, err := v1alpha1.ParseHookSidecars(existing[v1alpha1.HookSidecarsAnnotation])
 	if err != nil {
@@ -91,7 +91,38 @@ func (b *Bundle) Annotations(existing map[string]string, image Image) (map[strin
 // ours. The tag of the image and its pull policy may differ, since an upgrade changes
 // them. Where no patch applies, an annotation that does not parse is let pass: it is not
 // ours, and what KubeVirt makes of it is KubeVirt's business.
+//
+// An entry for another bundle that is all else as Annotations writes it was written a
+// moment ago: the patches changed in between, and there is nothing to correct.
 func (b *Bundle) Verify(annotations map[string]string, image Image) error {
+	err := b.verify(annotations, image)
+	if written := bundleOf(annotations, image); err != nil && written != "" && written != b.SHA256 {
+		return fmt.Errorf("the patches changed while the VMI was being created, so that bundle %s no longer binds, which it got: "+
+			"KubeVirt tries again; try again if you created the VMI yourself", written)
+	}
+	return err
+}
+
+// bundleOf gives the hash of the bundle for which Annotations wrote these; empty if it did not.
+func bundleOf(annotations map[string]string, image Image) string {
+	list, err := v1alpha1.ParseHookSidecars(annotations[v1alpha1.HookSidecarsAnnotation])
+	if err != nil {
+		return ""
+	}
+	ours, err := entriesOfOurs(list)
+	if err != nil || len(ours) != 1 || ours[0].sha256 != annotations[v1alpha1.BundleAnnotation] || !IsRendered(ours[0].HookSidecar, image) {
+		return ""
+	}
+	if pvc := ours[0].PVC; pvc != nil {
+		shared := v1alpha1.SharedPVC{Name: pvc.Name, VolumePath: pvc.VolumePath, SharedComputePath: pvc.SharedComputePath}
+		if shared.Validate() != nil {
+			return ""
+		}
+	}
+	return ours[0].sha256
+}
+
+func (b *Bundle) verify(annotations map[string]string, image Image) error {
 	list, err := v1alpha1.ParseHookSidecars(annotations[v1alpha1.HookSidecarsAnnotation])
 	var ours []ownEntry
 	if err == nil {

@@ -134,6 +134,12 @@ func TestVerify(t *testing.T) {
 		"Repository": {"another image", "[" + entry(b.SHA256, "example.org:5000/shim:v2", "OnDefineDomain") + "]", b.SHA256, []string{b.SHA256, "image"}},
 		"Gone":       {"somebody removed it", "", b.SHA256, []string{"no entry", b.SHA256}},
 		"OtherHash":  {"somebody replaced it", "[" + entry(old, image.Name, "OnDefineDomain") + "]", b.SHA256, []string{old, b.SHA256}},
+		"Race":       {"the webhook wrote it when other patches bound", "[" + entry(old, image.Name, "OnDefineDomain,PreCloudInitIso") + "]", old, []string{"the patches changed", old, "tries again"}},
+		"RacePVC":    {"the webhook wrote it when other patches bound", "[" + strings.Replace(entry(old, image.Name, "OnDefineDomain"), `"configMap"`, `"pvc":{"name":"ovmf","volumePath":"/ovmf","sharedComputePath":"/var/run/domainpatch/a"},"configMap"`, 1) + "]", old, []string{"the patches changed", old}},
+		"NoRacePVC":  {"the webhook would not have written it", "[" + strings.Replace(entry(old, image.Name, "OnDefineDomain"), `"configMap"`, `"pvc":{"name":"ovmf","volumePath":"/ovmf","sharedComputePath":"/usr"},"configMap"`, 1) + "]", old, []string{old, "remove the entry"}},
+		"NoRaceArgs": {"the webhook would not have written it", "[" + strings.Replace(entry(old, image.Name, "OnDefineDomain"), `"--hooks"`, `"--allow-exec","--hooks"`, 1) + "]", old, []string{old, "remove the entry"}},
+		"NoRaceTwo":  {"the webhook would not have written it", "[" + entry(old, image.Name, "OnDefineDomain") + "," + entry(old, image.Name, "OnDefineDomain") + "]", old, []string{"2 entries"}},
+		"NoRaceHash": {"no hash", `[{"args":["--bundle","b","--sha256","x"],"configMap":{"name":"domainpatch-x"}}]`, "x", []string{"remove the entry"}},
 		"Both":       {"somebody added another", "[" + ours + "," + entry(old, image.Name, "OnDefineDomain") + "]", b.SHA256, []string{"2 entries"}},
 		"Hooks":      {"somebody added a hook", "[" + entry(b.SHA256, image.Name, "OnDefineDomain,PreCloudInitIso") + "]", b.SHA256, []string{b.SHA256, "arguments"}},
 		"AllowExec":  {"somebody lets programs run", "[" + strings.Replace(ours, `"--hooks"`, `"--allow-exec","--hooks"`, 1) + "]", b.SHA256, []string{b.SHA256, "arguments"}},
@@ -148,6 +154,9 @@ func TestVerify(t *testing.T) {
 			checkError(t, b.Verify(annotations(tc.annotation, tc.marked), image), tc.err, tc.reason)
 		})
 	}
+	none := &render.Bundle{}
+	checkError(t, none.Verify(annotations("["+ours+"]", b.SHA256), image), []string{"the patches changed", b.SHA256}, "the webhook wrote it when a patch bound")
+	checkError(t, none.Verify(annotations("["+ours+"]", ""), image), []string{"remove the entry"}, "somebody else wrote it")
 }
 
 func annotations(hookSidecars, marked string) map[string]string {

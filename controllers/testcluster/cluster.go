@@ -53,7 +53,7 @@ type Options struct {
 }
 
 // Start starts an API server that ends with the test.
-func Start(t *testing.T, opts Options) *Cluster {
+func Start(t testing.TB, opts Options) *Cluster {
 	t.Helper()
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		t.Fatal("KUBEBUILDER_ASSETS is not set, so there is no API server to ask: run `make test`, which sets it")
@@ -92,7 +92,7 @@ func Start(t *testing.T, opts Options) *Cluster {
 }
 
 // audit makes the API server log what a user asks for, and returns the file.
-func audit(t *testing.T, server *envtest.APIServer, user string) string {
+func audit(t testing.TB, server *envtest.APIServer, user string) string {
 	t.Helper()
 	folder := t.TempDir()
 	policy, file := filepath.Join(folder, "policy.yaml"), filepath.Join(folder, "audit.log")
@@ -123,12 +123,12 @@ func Scheme(t testing.TB) *runtime.Scheme {
 }
 
 // InstallKubeVirtCRDs adds KubeVirt's kinds to a cluster that has none.
-func (c *Cluster) InstallKubeVirtCRDs(t *testing.T) { c.installCRDs(t, kubevirtCRDs) }
+func (c *Cluster) InstallKubeVirtCRDs(t testing.TB) { c.installCRDs(t, kubevirtCRDs) }
 
 // InstallPluginCRD adds KubeVirt's kind Plugin.
-func (c *Cluster) InstallPluginCRD(t *testing.T) { c.installCRDs(t, pluginCRD) }
+func (c *Cluster) InstallPluginCRD(t testing.TB) { c.installCRDs(t, pluginCRD) }
 
-func (c *Cluster) installCRDs(t *testing.T, file string) {
+func (c *Cluster) installCRDs(t testing.TB, file string) {
 	t.Helper()
 	if _, err := envtest.InstallCRDs(c.Env.Config, envtest.CRDInstallOptions{Paths: []string{file}, ErrorIfPathMissing: true, MaxTime: time.Minute}); err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func (c *Cluster) installCRDs(t *testing.T, file string) {
 }
 
 // Add creates objects, or ends the test.
-func (c *Cluster) Add(t *testing.T, objects ...client.Object) {
+func (c *Cluster) Add(t testing.TB, objects ...client.Object) {
 	t.Helper()
 	for _, object := range objects {
 		if err := c.Create(t.Context(), object); err != nil {
@@ -146,7 +146,7 @@ func (c *Cluster) Add(t *testing.T, objects ...client.Object) {
 }
 
 // Namespace creates a namespace with labels given as key, value, ...
-func (c *Cluster) Namespace(t *testing.T, name string, labels ...string) string {
+func (c *Cluster) Namespace(t testing.TB, name string, labels ...string) string {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
 	for i := 0; i < len(labels); i += 2 {
