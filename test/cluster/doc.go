@@ -15,6 +15,7 @@
 // them with KubeVirt's own code. Webhooks are reached by URL, since there are no Services.
 //
 // Start leaves nothing behind when it fails, nor does Stop: no process and no temporary file.
-// The processes die, too, when the program that started them is killed. Not here: a garbage
-// collector and a namespace controller, so what an owner's deletion should take along stays.
+// The processes die, too, when the program that started them is killed. A garbage collector and a
+// namespace controller run only where Options ask for them; without, what an owner's deletion should
+// take along stays.
 package cluster
