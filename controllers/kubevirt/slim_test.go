@@ -58,7 +58,7 @@ func theirs(name string) *kubevirtv1.VirtualMachineInstance {
 		Namespace: "vms", Name: name, UID: types.UID(name + "-0123-4567-89ab-cdef"), ResourceVersion: "4711", Annotations: annotations,
 		CreationTimestamp: now, DeletionTimestamp: &now, Finalizers: []string{"foregroundDeleteVirtualMachine"},
 		OwnerReferences: []metav1.OwnerReference{{Kind: "VirtualMachine", Name: name}},
-		ManagedFields:   []metav1.ManagedFieldsEntry{{Manager: "virt-handler", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:x":"` + strings.Repeat("x", 3000) + `"}`)}}},
+		ManagedFields:   []metav1.ManagedFieldsEntry{{Manager: "virt-handler", FieldsV1: metav1.NewFieldsV1(`{"f:x":"` + strings.Repeat("x", 3000) + `"}`)}},
 		Labels: map[string]string{"kubevirt.io/nodeName": "node01", "kubevirt.io/domain": name, "kubevirt.io/size": "small",
 			"app.kubernetes.io/part-of": "fleet", v1alpha1.DomainPatchReferencePrefix + "smbios": "true", "team": "acme"},
 	}}
