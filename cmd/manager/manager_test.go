@@ -324,10 +324,20 @@ func parseManifests(t *testing.T, file string) []client.Object {
 		t.Fatal(err)
 	}
 	var all []client.Object
+	for _, object := range decode(t, file, text) {
+		all = append(all, object)
+	}
+	return all
+}
+
+// decode reads the documents of a YAML file; the name is for errors.
+func decode(t *testing.T, name string, text []byte) []*unstructured.Unstructured {
+	t.Helper()
+	var all []*unstructured.Unstructured
 	for document := range strings.SplitSeq(string(text), "\n---\n") {
 		object := &unstructured.Unstructured{}
 		if err := yaml.Unmarshal([]byte(document), object); err != nil {
-			t.Fatalf("%s: %v", file, err)
+			t.Fatalf("%s: %v", name, err)
 		}
 		all = append(all, object)
 	}
