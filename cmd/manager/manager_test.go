@@ -23,6 +23,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -169,6 +170,8 @@ func TestRotates(t *testing.T) {
 	t.Parallel()
 	c := testcluster.Start(t, testcluster.Options{NoKubeVirt: true})
 	install(t, c, "manager", "rbac", "webhook")
+	checkPod(t, c)
+	checkUsers(t, c)
 	folder, port := t.TempDir(), freePort(t)
 	args := []string{"--cert-dir", folder, "--webhook-host", "127.0.0.1", "--webhook-port"}
 	first := replica(t, c, append(args, port)...)
@@ -176,10 +179,13 @@ func TestRotates(t *testing.T) {
 		t.Error("ready without a certificate")
 	}
 	ca := mountCertificate(t, c, folder)
-	second := replica(t, c, append(args, freePort(t))...)
 	first.waitReady(t)
-	second.waitReady(t) // although it does not lead
+	until(t, "the first one leads", func(ctx context.Context) error { return leads(ctx, c) })
+	another := freePort(t)
+	second := replica(t, c, append(args, another)...)
+	second.waitReady(t)
 	checkServed(t, port, ca)
+	checkServed(t, another, ca) // although it does not lead
 	checkInjected(t, c, ca)
 
 	ns := c.Namespace(t, "vms", v1alpha1.InjectLabel, v1alpha1.InjectDisabled) // no service leads to the webhooks here
@@ -195,6 +201,16 @@ func TestRotates(t *testing.T) {
 	until(t, "the patch is ready, now that KubeVirt is installed", func(ctx context.Context) error { return isReady(ctx, c, ns) })
 	first.stop(t)
 	second.stop(t)
+}
+
+// leads fails while no replica holds the lease.
+func leads(ctx context.Context, c client.Client) error {
+	var lease coordinationv1.Lease
+	err := c.Get(ctx, client.ObjectKey{Namespace: "domainpatch-system", Name: "domainpatch-manager"}, &lease)
+	if err == nil && (lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "") {
+		err = errors.New("nobody does")
+	}
+	return err
 }
 
 // mountCertificate waits for the key pair, writes it to the folder, and returns the CA.
