@@ -18,6 +18,7 @@ import (
 	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/controllers/testcluster"
 	"github.com/domainpatch/domainpatch/patch"
+	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
 // fleet is a namespace's worth of patches, and VMIs that run with five of them each, half of
@@ -118,8 +119,8 @@ func TestTooMany(t *testing.T) {
 				}
 			}
 		}
-		if compiled != patches {
-			t.Errorf("%d compilations of %d patches", compiled, patches)
+		if compiled > bundle.MaxPatches {
+			t.Errorf("%d compilations, want no more than a bundle holds", compiled)
 		}
 	}
 }
