@@ -59,7 +59,7 @@ func (s *suite) createMany(b *testing.B, ns string, creators int, pause time.Dur
 	for i := range creators {
 		all.Go(func() {
 			for left.Add(-1) >= 0 {
-				object := vmi(ns, fmt.Sprintf("vm-%d", created.Add(1)), "zz-idle", "yes")
+				object := vmi(ns, fmt.Sprintf("vm-%d", created.Add(1)))
 				started := time.Now()
 				if err := s.Client.Create(context.Background(), object); err != nil {
 					b.Error(err)
@@ -83,7 +83,9 @@ func (s *suite) serveIdle(b *testing.B) {
 	b.Helper()
 	o := s.Env.WebhookInstallOptions
 	server := webhook.NewServer(webhook.Options{Host: o.LocalServingHost, Port: o.LocalServingPort + 1, CertDir: o.LocalServingCertDir})
+	var calls atomic.Int64
 	server.Register("/zz-idle", &ctrladmission.Webhook{Handler: ctrladmission.HandlerFunc(func(context.Context, ctrladmission.Request) ctrladmission.Response {
+		calls.Add(1)
 		return ctrladmission.Allowed("")
 	})})
 	go func() {
@@ -91,14 +93,9 @@ func (s *suite) serveIdle(b *testing.B) {
 			b.Error(err)
 		}
 	}()
-	err := wait.PollUntilContextTimeout(b.Context(), 20*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
-		return server.StartedChecker()(nil) == nil, nil
-	})
-	if err != nil {
-		b.Fatal("the webhook server does not start")
-	}
+	none := admissionregistrationv1.SideEffectClassNone
 	url := fmt.Sprintf("https://%s:%d/zz-idle", o.LocalServingHost, o.LocalServingPort+1)
-	none, config := admissionregistrationv1.SideEffectClassNone, admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: o.LocalServingCAData}
+	config := admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: o.LocalServingCAData}
 	selector := &metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.InjectLabel: v1alpha1.InjectDisabled}}
 	rules := []admissionregistrationv1.RuleWithOperations{{
 		Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
@@ -108,7 +105,13 @@ func (s *suite) serveIdle(b *testing.B) {
 		Name: "idle.example.org", AdmissionReviewVersions: []string{"v1"}, ClientConfig: config, NamespaceSelector: selector, SideEffects: &none, Rules: rules}}},
 		&admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "zz-idle"}, Webhooks: []admissionregistrationv1.ValidatingWebhook{{
 			Name: "idle.example.org", AdmissionReviewVersions: []string{"v1"}, ClientConfig: config, NamespaceSelector: selector, SideEffects: &none, Rules: rules}}})
-	time.Sleep(2 * time.Second) // provisional
+	err := wait.PollUntilContextTimeout(b.Context(), 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		_ = s.Client.Create(ctx, vmi("idle", "probe"), client.DryRunAll)
+		return calls.Load() >= 2, nil
+	})
+	if err != nil {
+		b.Fatal("the webhooks that do nothing are not called")
+	}
 }
 
 // defaultPolicy is the policy that is shipped.
