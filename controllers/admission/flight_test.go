@@ -170,18 +170,18 @@ func TestFlightsFail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var f flights[int]
-				ask := func(value int, read func() error) (got int, err error, panicked any) {
+				ask := func(value int, read func() error) (got int, panicked any, err error) {
 					defer func() { panicked = recover() }()
 					got, err = f.ask(t.Context(), "a", time.Minute, func(context.Context) (int, error) {
 						time.Sleep(time.Second)
 						return value, read()
 					}).wait(t.Context())
-					return got, err, nil
+					return got, nil, err
 				}
 				var all sync.WaitGroup
 				for range 3 {
 					all.Go(func() {
-						_, err, panicked := ask(0, tc.read)
+						_, panicked, err := ask(0, tc.read)
 						if !errors.Is(err, tc.err) || (panicked != nil) != (tc.panic != "") {
 							t.Errorf("got %v, panic %v", err, panicked)
 						}
@@ -191,7 +191,7 @@ func TestFlightsFail(t *testing.T) {
 					})
 				}
 				all.Wait()
-				if got, err, panicked := ask(7, func() error { return nil }); got != 7 || err != nil || panicked != nil {
+				if got, panicked, err := ask(7, func() error { return nil }); got != 7 || err != nil || panicked != nil {
 					t.Errorf("the next read gave %d, %v, %v", got, err, panicked)
 				}
 			})
