@@ -169,11 +169,11 @@ func checkChanged(t *testing.T, c *testcluster.Cluster, running *unstructured.Un
 func TestRotates(t *testing.T) {
 	t.Parallel()
 	c := testcluster.Start(t, testcluster.Options{NoKubeVirt: true})
-	install(t, c, "manager", "rbac", "webhook")
+	install(t, c, "manager", "rbac", "webhook", "lockdown")
 	checkPod(t, c)
 	checkUsers(t, c)
 	folder, port := t.TempDir(), freePort(t)
-	args := []string{"--cert-dir", folder, "--webhook-host", "127.0.0.1", "--webhook-port"}
+	args := []string{"--lockdown=enforce", "--cert-dir", folder, "--webhook-host", "127.0.0.1", "--webhook-port"}
 	first := replica(t, c, append(args, port)...)
 	if err := first.ready(t.Context()); err == nil {
 		t.Error("ready without a certificate")
@@ -250,20 +250,22 @@ func checkServed(t *testing.T, port string, ca []byte) {
 func checkInjected(t *testing.T, c *testcluster.Cluster, ca []byte) {
 	t.Helper()
 	var mutating admissionregistrationv1.MutatingWebhookConfiguration
-	var validating admissionregistrationv1.ValidatingWebhookConfiguration
+	var validating, lockdown admissionregistrationv1.ValidatingWebhookConfiguration
 	key := client.ObjectKey{Name: webhookConfiguration}
-	if err := errors.Join(c.Get(t.Context(), key, &mutating), c.Get(t.Context(), key, &validating)); err != nil {
+	err := errors.Join(c.Get(t.Context(), key, &mutating), c.Get(t.Context(), key, &validating),
+		c.Get(t.Context(), client.ObjectKey{Name: lockdownConfiguration}, &lockdown))
+	if err != nil {
 		t.Fatal(err)
 	}
 	trusted := map[string][]byte{}
 	for _, w := range mutating.Webhooks {
 		trusted[w.Name] = w.ClientConfig.CABundle
 	}
-	for _, w := range validating.Webhooks {
+	for _, w := range append(validating.Webhooks, lockdown.Webhooks...) {
 		trusted[w.Name] = w.ClientConfig.CABundle
 	}
-	if len(trusted) != 5 {
-		t.Errorf("%d webhooks, want 5", len(trusted))
+	if len(trusted) != 9 {
+		t.Errorf("%d webhooks, want 9", len(trusted))
 	}
 	for name, got := range trusted {
 		if string(got) != string(ca) {

@@ -116,6 +116,14 @@ var attempts = []attempt{
 		return u.Patch(s.ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.spare()}},
 			client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"domainpatch.kubevirt.io/inject":"disabled"}}}`)))
 	}, []string{"the label domainpatch.kubevirt.io/inject"}},
+	{"NamespaceFinalize", "likewise, by a subresource", admin, "domainpatch-namespaces", func(s *scene, u *user) error {
+		namespace := &corev1.Namespace{}
+		if err := u.Get(s.ctx, client.ObjectKey{Name: s.spare()}, namespace); err != nil {
+			return err
+		}
+		metav1.SetMetaDataLabel(&namespace.ObjectMeta, v1alpha1.InjectLabel, "other")
+		return u.SubResource("finalize").Update(s.ctx, namespace)
+	}, []string{"the label domainpatch.kubevirt.io/inject"}},
 	{"Pod", "a pod that says that it is KubeVirt's", admin, "domainpatch-launchers", create(func(s *scene) client.Object {
 		return s.pod("launcher", map[string]string{"kubevirt.io": "virt-launcher"}, nil)
 	}), []string{"KubeVirt's to create"}},
@@ -130,7 +138,7 @@ var attempts = []attempt{
 		}
 		owner := fmt.Sprintf(`{"apiVersion":"kubevirt.io/v1","kind":"VirtualMachineInstance","name":"patched","uid":%q,"controller":true}`, s.patched.VMI.GetUID())
 		return u.Patch(s.ctx, pod, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"ownerReferences":[`+owner+`]}}`)))
-	}, []string{"take the pod for one that runs"}},
+	}, []string{"KubeVirt knows the pod"}},
 	{"PodImage", "another image in the VM's pod", admin, "domainpatch-launchers", func(s *scene, u *user) error {
 		return u.Patch(s.ctx, s.patched.Pod.DeepCopy(), client.RawPatch(types.StrategicMergePatchType, []byte(`{"spec":{"containers":[{"name":"hook-sidecar-0","image":"evil/sidecar:v1"}]}}`)))
 	}, []string{"are KubeVirt's"}},
@@ -147,6 +155,11 @@ var attempts = []attempt{
 		migration.SetAnnotations(map[string]string{"kubevirt.io/func-test-migration-target-image-override": "evil/launcher:v1"})
 		return migration
 	}), []string{"func-test-migration-target-image-override"}},
+	// The last one: KubeVirt knows the pod no longer where it passes.
+	{"PodImageDisowned", "likewise, and nothing says any more that the pod is KubeVirt's", admin, "domainpatch-launchers", func(s *scene, u *user) error {
+		return u.Patch(s.ctx, s.patched.Pod.DeepCopy(), client.RawPatch(types.StrategicMergePatchType,
+			[]byte(`{"metadata":{"labels":null,"ownerReferences":null},"spec":{"containers":[{"name":"compute","image":"evil/launcher:v1"}]}}`)))
+	}, []string{"KubeVirt knows the pod"}},
 }
 
 func create(build func(*scene) client.Object) func(*scene, *user) error {
