@@ -258,5 +258,5 @@ func (d *day) end() {
 	for _, name := range []string{demandedCluster, selectedCluster} {
 		d.must(d.Delete(d.ctx, newClusterPatch(name, "", nil, nil)))
 	}
-	d.deleteAll(d.namespaces...)
+	d.deleteAll(append(d.namespaces, resident)...)
 }

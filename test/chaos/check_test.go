@@ -82,6 +82,7 @@ func (c *checker) checkVMI(vmi *record, after uint64) {
 		var err error
 		if applied, err = c.applied(vmi, has); err != nil {
 			c.report("VMI", vmi, "%v", err)
+			return // it has nothing then, which needs no mention
 		}
 	}
 	for _, id := range must {

@@ -23,10 +23,21 @@ import (
 // deleted after all of it.
 const swept = 11 * sweepAfter / 10
 
+// resident is a namespace with a VMI that stays to the end of the bad day: its bundle must stay, too,
+// however often others are swept.
+const resident = "resident"
+
+func (c *chaos) createResident() {
+	c.namespace(resident, labels.Set{})
+	c.must(c.Create(c.ctx, newPatch(resident, demanded, "1", nil)))
+	c.must(c.Create(c.ctx, newVMI(resident, "vmi", labels.Set{demand(demanded): "true"})))
+}
+
 // sweepAndVMI creates VMIs just when the bundle that they need is about to be swept, several at a
 // time. That none is ever without its ConfigMap is for the history to say.
 func (c *chaos) sweepAndVMI() {
 	const atATime = 20
+	c.createResident()
 	namespaces, group := []string{}, errgroup.Group{}
 	for i := range min(atATime, *races) {
 		namespace := fmt.Sprintf("race-sweep-%d", i)

@@ -39,7 +39,7 @@ func (c *Cluster) startControllers() error {
 		return err
 	}
 	const program = "kube-controller-manager"
-	if err := need(c.tools.controlPlane, `run "make controlplane"`, program); err != nil {
+	if err := need(c.tools.controlPlane, `run "make controlplane" without KUBEBUILDER_ASSETS, or set it to a folder that has it`, program); err != nil {
 		return err
 	}
 	cmd := exec.Command(filepath.Join(c.tools.controlPlane, program), "--kubeconfig", kubeconfig,
