@@ -149,6 +149,10 @@ func TestSlimOfOthers(t *testing.T) {
 	if got := cached(t, failed, slim).SyncFailure().Message; !strings.HasPrefix(got, "domainpatch: ") || len(got) > 1024 || !utf8.ValidString(got) {
 		t.Errorf("message %q", got)
 	}
+	failed.Status.Conditions[1].Status = corev1.ConditionTrue
+	if got := cached(t, failed, slim).Status.Conditions; got != nil {
+		t.Errorf("conditions %v of a VMI that was started", got)
+	}
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "x", ManagedFields: []metav1.ManagedFieldsEntry{{}}}}
 	if got, err := slim(cm); got != any(cm) || err != nil || cm.Name != "x" || cm.ManagedFields != nil {
 		t.Errorf("another object: %v, %v", got, err)
@@ -174,7 +178,7 @@ func TestSyncFailures(t *testing.T) {
 
 // maxBytesPerVMI is what a VMI may take in the cache, on average. Go's garbage collector lets a heap
 // grow to twice what lives in it.
-const maxBytesPerVMI = 1500
+const maxBytesPerVMI = 1450
 
 // TestSize fills memory with VMIs, each of some 10 KiB, as the cache holds them.
 func TestSize(t *testing.T) {
