@@ -44,6 +44,6 @@
 // among the patches that bind its users now. Content that has the hash is right wherever it
 // comes from. If all fail it is lost. In a namespace that is being deleted nothing is created.
 //
-// With no KubeVirt in the cluster, or none whose VMIs can be listed, nothing is marked, swept
-// or restored.
+// As long as the cluster has no KubeVirt nothing is marked, swept or restored; while VMIs cannot
+// be listed nothing is swept.
 package bundles
