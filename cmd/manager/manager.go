@@ -81,10 +81,14 @@ func cacheOptions() cache.Options {
 func addReconcilers(mgr ctrl.Manager, opts options, programs *program.Cache) error {
 	conditions := &domainpatch.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("domainpatch")}
 	numbers := &counts.Reconciler{Client: mgr.GetClient(), Compile: programs.Compile, Events: mgr.GetEventRecorder("domainpatch"), Interval: counts.Interval}
+	users := []bundles.Users{bundles.VMIs{Reader: mgr.GetAPIReader()}}
+	if opts.renderInto == renderIntoTemplate {
+		users = append(users, template.Users{Reader: mgr.GetAPIReader()})
+	}
 	configMaps := &bundles.Reconciler{
 		Store:      bundleStore(mgr),
 		Cache:      mgr.GetClient(),
-		Users:      []bundles.Users{bundles.VMIs{Reader: mgr.GetAPIReader()}},
+		Users:      users,
 		Compiler:   programs.Compiler(),
 		Events:     mgr.GetEventRecorder("domainpatch"),
 		SweepAfter: opts.bundleSweepAfter,

@@ -59,17 +59,21 @@ func (v VMIs) Named(ctx context.Context, namespace string, found func(configMap 
 			return fmt.Errorf("cannot list the VirtualMachineInstances of namespace %s: %w", namespace, err)
 		}
 		for i := range list.Items {
-			annotations := list.Items[i].Annotations
-			if name, ok := configMapName(annotations[v1alpha1.BundleAnnotation]); ok {
-				found(name)
-			}
-			for _, name := range anyConfigMapName.FindAllString(annotations[v1alpha1.HookSidecarsAnnotation], -1) {
-				found(name)
-			}
+			FindNames(list.Items[i].Annotations, found)
 		}
 		if list.Continue == "" {
 			return nil
 		}
+	}
+}
+
+// FindNames finds the ConfigMaps that annotations of a VMI, or of a template, name.
+func FindNames(annotations map[string]string, found func(configMap string)) {
+	if name, ok := configMapName(annotations[v1alpha1.BundleAnnotation]); ok {
+		found(name)
+	}
+	for _, name := range anyConfigMapName.FindAllString(annotations[v1alpha1.HookSidecarsAnnotation], -1) {
+		found(name)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,8 @@ func testLife(t *testing.T, s *suite) {
 	if !strings.Contains(first[v1alpha1.HookSidecarsAnnotation], id) {
 		t.Errorf("hook sidecars %s, want bundle %s", first[v1alpha1.HookSidecarsAnnotation], id)
 	}
+
+	s.wantUser(t, vm, first[v1alpha1.BundleAnnotation])
 
 	two := "two"
 	s.update(t, patch, func() { patch.Spec.Domain[0].Value = &two })
@@ -205,6 +208,26 @@ func testOutOfReach(t *testing.T, s *suite) {
 	})
 	if now, err := s.rendered(t.Context(), vms[0]); err == nil {
 		t.Errorf("a VM out of reach was rendered: %v", now)
+	}
+}
+
+// wantUser wants the VM to keep its bundle, started or not.
+func (s *suite) wantUser(t *testing.T, vm *unstructured.Unstructured, bundle string) {
+	t.Helper()
+	users := template.Users{Reader: s.Client}
+	key := client.ObjectKeyFromObject(vm)
+	cached := users.Object()
+	if err := s.Get(t.Context(), key, cached); err != nil || users.Bundle(cached) != bundle {
+		t.Errorf("the VM names bundle %q (%v), want %q", users.Bundle(cached), err, bundle)
+	}
+	var found []string
+	err := users.Named(t.Context(), key.Namespace, func(name string) { found = append(found, name) })
+	if name := v1alpha1.BundleConfigMapPrefix + bundle[:v1alpha1.BundleIDLength]; err != nil || !slices.Contains(found, name) {
+		t.Errorf("the VMs name %v (%v), want %s", found, err, name)
+	}
+	vmi, err := users.Load(t.Context(), key)
+	if err != nil || vmi.Labels[v1alpha1.DomainPatchReferencePrefix+"a"] != "true" || !strings.Contains(string(vmi.JSON), `"VirtualMachineInstance"`) {
+		t.Errorf("the instance of the VM is %s (%v)", vmi.JSON, err)
 	}
 }
 
