@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	// maxWrites is how many places of one patch are compared with those of others, and
-	// maxGeneralized how many conditions a place may have to be compared with more general ones.
-	maxWrites      = 256
-	maxGeneralized = 4
-	// MaxConflicts is how many conflicts of one patch are told.
-	MaxConflicts = 3
+	// writesCompared is how many places of one patch are compared with those of others, and
+	// conditionsVaried how many conditions a place may have to be compared with more general ones.
+	writesCompared   = 256
+	conditionsVaried = 4
+	// ConflictsShown is how many conflicts of one patch are told.
+	ConflictsShown = 3
 )
 
 // Writes is what a patch leaves at certain places, whatever the domain and the cloud-init data
@@ -58,7 +58,7 @@ func (p *Program) domainWrites() []write {
 	var certain []*Place
 	listed := 0
 	for _, rule := range p.Places() {
-		if listed += len(rule.Places); rule.Unknown != "" || listed > maxWrites {
+		if listed += len(rule.Places); rule.Unknown != "" || listed > writesCompared {
 			certain = nil // it may have changed all of them
 			continue
 		}
@@ -114,7 +114,7 @@ func generalizations(steps []placeStep) []func(step, condition int) bool {
 		offsets = append(offsets, n)
 		n += len(steps[i].conditions)
 	}
-	if n > maxGeneralized {
+	if n > conditionsVaried {
 		return []func(int, int) bool{func(int, int) bool { return true }}
 	}
 	var all []func(int, int) bool
@@ -172,7 +172,7 @@ func NewIndex(patches []*Writes) *Index {
 	return x
 }
 
-// Conflicts are the first MaxConflicts patches of the index that write something else to a
+// Conflicts are the first ConflictsShown patches of the index that write something else to a
 // place of another one, which runs on the same VMs. Only what is certain counts: both write
 // literal values, or remove, and one path selects all that the other one does.
 func (x *Index) Conflicts(with *Writes) []Conflict {
@@ -210,11 +210,11 @@ func note(found []Conflict, c Conflict) []Conflict {
 	case known:
 		found[i].Place = min(found[i].Place, c.Place)
 		return found
-	case i == MaxConflicts:
+	case i == ConflictsShown:
 		return found
 	}
 	found = slices.Insert(found, i, c)
-	return found[:min(len(found), MaxConflicts)]
+	return found[:min(len(found), ConflictsShown)]
 }
 
 // Contested says of each of many patches whether another one writes something else to a place

@@ -27,7 +27,7 @@ func cloudInitWrites(rules []cloudInitRule) []write {
 	listed := 0
 	for i := range rules {
 		found := rules[i].writes()
-		if listed += len(found); listed > maxWrites {
+		if listed += len(found); listed > writesCompared {
 			return nil
 		}
 		for _, w := range found {

@@ -13,8 +13,8 @@ import (
 	"github.com/domainpatch/domainpatch/patch/selector"
 )
 
-// MaxPlaces is how many places of one rule are listed.
-const MaxPlaces = 1024
+// PlacesListed is how many places of one rule are listed.
+const PlacesListed = 1024
 
 // RulePlaces is what one domain rule may write, as far as the patch alone tells, without a
 // domain at hand.

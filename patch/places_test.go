@@ -99,7 +99,7 @@ func TestPlaces(t *testing.T) {
 		"ReplaceXML":    {"the old one goes", "{op: replace, path: /domain/on_reboot, xml: <on_reboot>restart</on_reboot>}", "~/domain/on_reboot ~/domain/on_reboot /domain/on_reboot = restart"},
 		"ReplaceText":   {"like set", "{op: replace, path: /domain/vcpu, value: '4'}", "/domain/vcpu = 4"},
 		"ReplaceUnder":  {"nobody knows what it stands in", "{op: replace, path: //vcpu, xml: <vcpu/>}", "unknown: its path does not tell what the elements come into"},
-		"TooMany":       {"a bound", "{op: add, path: /domain, xml: <a>" + strings.Repeat("<b/>", patch.MaxPlaces) + "</a>}", "unknown: it writes more than 1024 places"},
+		"TooMany":       {"a bound", "{op: add, path: /domain, xml: <a>" + strings.Repeat("<b/>", patch.PlacesListed) + "</a>}", "unknown: it writes more than 1024 places"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -124,6 +124,8 @@ func TestDenied(t *testing.T) {
 		"Below":         {"set writes no more than it says", "/domain/cpu/model/@fallback", "{op: set, path: /domain/cpu/model, value: x}", true},
 		"Anywhere":      {"it may be there", "/domain/devices/disk/driver/@cache", "{op: set, path: //driver/@cache, value: none}", false},
 		"NotAnywhere":   {"nothing of that name is allowed", "/domain/devices/disk/driver/@cache", "{op: set, path: //source/@file, value: x}", true},
+		"AllowAny":      {"a policy may allow it everywhere", "//driver/@cache", "{op: set, path: /domain/devices/disk/driver/@cache, value: none}", false},
+		"AllowNone":     {"or something else everywhere", "//serial", "{op: set, path: /domain/devices/disk/driver/@cache, value: none}", true},
 		"AnyName":       {"it may be meant", "/domain/devices/disk/driver/@cache", "{op: set, path: /domain/devices/*/driver/@cache, value: none}", false},
 		"Union":         {"either is allowed", "/domain/a | /domain/title", "{op: set, path: /domain/title, value: x}", false},
 		"Up":            {"a policy's path that turns back may allow anything", "/domain/a/../title", "{op: set, path: /domain/vcpu, value: x}", false},

@@ -52,15 +52,15 @@ func (r *RulePlaces) Denied(by ...*Limits) bool {
 
 // mayAllow says whether what a path of a policy selects may hold a place. An element that
 // is removed may be left empty by what is allowed below it, unless it is a device.
-func (a *Place) mayAllow(p *Place) bool {
-	m := meet(a.steps, p.steps)
+func (p *Place) mayAllow(written *Place) bool {
+	m := meet(p.steps, written.steps)
 	switch {
-	case p.part == partElement && !p.isDevice() && m.below():
+	case written.part == partElement && !written.isDevice() && m.below():
 		return true
-	case a.part == partElement:
+	case p.part == partElement:
 		return m.above()
 	}
-	return m.same() && a.part == p.part && (a.part != partAttribute || sameAttribute(a, p))
+	return m.same() && p.part == written.part && (p.part != partAttribute || sameAttribute(p, written))
 }
 
 func sameAttribute(a, b *Place) bool {
@@ -68,10 +68,10 @@ func sameAttribute(a, b *Place) bool {
 }
 
 // mayMeet says whether two places may have a node in common.
-func (a *Place) mayMeet(b *Place) bool {
-	m := meet(a.steps, b.steps)
-	return a.part == partElement && m.above() || b.part == partElement && m.below() ||
-		a.part == b.part && m.same() && (a.part != partAttribute || sameAttribute(a, b))
+func (p *Place) mayMeet(q *Place) bool {
+	m := meet(p.steps, q.steps)
+	return p.part == partElement && m.above() || q.part == partElement && m.below() ||
+		p.part == q.part && m.same() && (p.part != partAttribute || sameAttribute(p, q))
 }
 
 // meeting tells which beginnings of two ways through a document can lead to one element:

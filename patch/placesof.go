@@ -52,8 +52,8 @@ func (e *expression) mayBeNull() bool {
 }
 
 func (w *placesOf) add(p Place) error {
-	if len(w.all) == MaxPlaces {
-		return fmt.Errorf("it writes more than %d places", MaxPlaces)
+	if len(w.all) == PlacesListed {
+		return fmt.Errorf("it writes more than %d places", PlacesListed)
 	}
 	p.within = w.inNew && p.part != partElement
 	w.all = append(w.all, p)
@@ -295,7 +295,8 @@ func (k key) conditions(e *xmlquery.Node) (conditions []selector.Condition, exac
 		prefix += step + "/"
 	}
 	add := func(path, value string) {
-		exact = exact && !isTemplate(value) && !(strings.Contains(value, "'") && strings.Contains(value, `"`))
+		quotable := !strings.Contains(value, "'") || !strings.Contains(value, `"`)
+		exact = exact && quotable && !isTemplate(value)
 		if exact {
 			conditions = append(conditions, selector.Condition{Text: selector.Equality(path, value), Path: path, Value: value})
 		}

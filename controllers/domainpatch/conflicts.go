@@ -157,7 +157,7 @@ func (a *arena) note(s, with int, place string) {
 	if known, ok := found[with]; !ok || place < known {
 		found[with] = place
 	}
-	if len(found) > patch.MaxConflicts {
+	if len(found) > patch.ConflictsShown {
 		delete(found, slices.Max(slices.Collect(maps.Keys(found))))
 	}
 }

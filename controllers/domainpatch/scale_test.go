@@ -116,13 +116,14 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-// TestFleet has 50 patches of the cluster, 10,000 VMs in 200 namespaces, and conflicts.
+// TestFleet has 50 patches of the cluster and 10,000 VMs in 200 namespaces, of which each binds
+// two patches that conflict.
 func TestFleet(t *testing.T) {
 	w := crowd(50, true, func(i int, s *v1alpha1.DomainPatchSpec) {
-		s.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{fmt.Sprint("app", i%25): "x"}}
+		s.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{fmt.Sprint("app", i): "x"}}
 	})
 	vmis := fleet(10000, 200, func(i int) map[string]string {
-		return map[string]string{"vm.kubevirt.io/name": fmt.Sprint("v", i), fmt.Sprint("app", i%25): "x", fmt.Sprint("app", (i+1)%25): "x"}
+		return map[string]string{"vm.kubevirt.io/name": fmt.Sprint("v", i), fmt.Sprint("app", i%50): "x", fmt.Sprint("app", (i+1)%50): "x"}
 	})
 	conflicting, took := w.look(vmis)
 	t.Logf("%v", took)
