@@ -44,7 +44,8 @@ func soon(t *testing.T, call func() error) error {
 	}
 }
 
-// FuzzCompile compiles a patch of arbitrary texts, in every field that is a language of its own.
+// FuzzCompile compiles a patch of arbitrary texts, in every field that is a language of its own,
+// and tells what it writes: never something else than itself.
 func FuzzCompile(f *testing.F) {
 	f.Add("set", "/domain/os/smbios/@mode", "sysinfo", "", "", "", "", "[a-z]+")
 	f.Add("add", "/domain/devices", "", "", "<disk><target dev='$(v)'/></disk>", "target/@dev", "vmi.spec.cpu.cores > 1", "(")
@@ -56,7 +57,13 @@ func FuzzCompile(f *testing.F) {
 		b := rules(bundle.DomainRule{Op: bundle.Op(op), Path: path, Value: optional(value), Expression: expression, XML: fragment, Key: key, When: when})
 		b.Patches[0].Variables = []bundle.Variable{{Name: "v", Expression: "'x'", Pattern: pattern}}
 		err := soon(t, func() error {
-			_, err := patch.Compile(b)
+			program, err := patch.Compile(b)
+			if err == nil {
+				w := program.Writes()
+				if found := patch.NewIndex([]*patch.Writes{w}).Conflicts(w); len(found) > 0 {
+					t.Errorf("the patch conflicts with itself on %s", found[0].Place)
+				}
+			}
 			return err
 		})
 		if err != nil && len(patch.Errors(err)) == 0 {

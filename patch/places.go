@@ -13,8 +13,12 @@ import (
 	"github.com/domainpatch/domainpatch/patch/selector"
 )
 
-// PlacesListed is how many places of one rule are listed.
-const PlacesListed = 1024
+const (
+	// PlacesListed is how many places of one rule are listed.
+	PlacesListed = 1024
+	// stepsListed is how many elements may stand above a place that is listed.
+	stepsListed = 32
+)
 
 // RulePlaces is what one domain rule may write, as far as the patch alone tells, without a
 // domain at hand.

@@ -99,6 +99,8 @@ func TestPlaces(t *testing.T) {
 		"ReplaceXML":    {"the old one goes", "{op: replace, path: /domain/on_reboot, xml: <on_reboot>restart</on_reboot>}", "~/domain/on_reboot ~/domain/on_reboot /domain/on_reboot = restart"},
 		"ReplaceText":   {"like set", "{op: replace, path: /domain/vcpu, value: '4'}", "/domain/vcpu = 4"},
 		"ReplaceUnder":  {"nobody knows what it stands in", "{op: replace, path: //vcpu, xml: <vcpu/>}", "unknown: its path does not tell what the elements come into"},
+		"TooLong":       {"a bound", "{op: set, path: \"" + strings.Repeat("/a", 33) + "\", value: x}", "unknown: its path has more than 32 steps"},
+		"TooDeep":       {"a bound", "{op: merge, xml: \"<domain>" + strings.Repeat("<a>", 32) + strings.Repeat("</a>", 32) + "</domain>\"}", "unknown: it writes below more than 32 elements"},
 		"TooMany":       {"a bound", "{op: add, path: /domain, xml: <a>" + strings.Repeat("<b/>", patch.PlacesListed) + "</a>}", "unknown: it writes more than 1024 places"},
 	}
 	for name, tc := range cases {

@@ -55,12 +55,12 @@ func (r *RulePlaces) Denied(by ...*Limits) bool {
 func (p *Place) mayAllow(written *Place) bool {
 	m := meet(p.steps, written.steps)
 	switch {
-	case written.part == partElement && !written.isDevice() && m.below():
+	case written.part == partElement && !written.isDevice() && m.below:
 		return true
 	case p.part == partElement:
-		return m.above()
+		return m.above
 	}
-	return m.same() && p.part == written.part && (p.part != partAttribute || sameAttribute(p, written))
+	return m.same && p.part == written.part && (p.part != partAttribute || sameAttribute(p, written))
 }
 
 func sameAttribute(a, b *Place) bool {
@@ -70,48 +70,50 @@ func sameAttribute(a, b *Place) bool {
 // mayMeet says whether two places may have a node in common.
 func (p *Place) mayMeet(q *Place) bool {
 	m := meet(p.steps, q.steps)
-	return p.part == partElement && m.above() || q.part == partElement && m.below() ||
-		p.part == q.part && m.same() && (p.part != partAttribute || sameAttribute(p, q))
+	return p.part == partElement && m.above || q.part == partElement && m.below ||
+		p.part == q.part && m.same && (p.part != partAttribute || sameAttribute(p, q))
 }
 
-// meeting tells which beginnings of two ways through a document can lead to one element:
-// meeting[i][j] for the first i steps of one and the first j of the other.
-type meeting [][]bool
+// meeting tells where two ways down from the root can lead.
+type meeting struct {
+	same  bool // to one element
+	above bool // the first to the element of the second, or to one above it
+	below bool // the other way round
+}
 
 func meet(a, b []placeStep) meeting {
-	m := make(meeting, len(a)+1)
-	for i := range m {
-		m[i] = make([]bool, len(b)+1)
+	jumps := func(s placeStep) bool { return s.descendant }
+	if slices.ContainsFunc(a, jumps) || slices.ContainsFunc(b, jumps) {
+		return meetAnywhere(a, b)
 	}
-	m[0][0] = true
-	for i := range m {
-		for j := range m[i] {
-			if !m[i][j] {
-				continue
-			}
-			if i < len(a) && j < len(b) && a[i].mayBe(&b[j]) {
-				m[i+1][j+1] = true
-			}
-			if i < len(a) && j < len(b) && a[i].descendant {
-				m[i][j+1] = true
-			}
-			if i < len(a) && j < len(b) && b[j].descendant {
-				m[i+1][j] = true
-			}
+	for i := range min(len(a), len(b)) {
+		if !a[i].mayBe(&b[i]) {
+			return meeting{}
 		}
 	}
-	return m
+	return meeting{same: len(a) == len(b), above: len(a) <= len(b), below: len(a) >= len(b)}
 }
 
-// same says whether both ways can lead to one element.
-func (m meeting) same() bool { return m[len(m)-1][len(m[0])-1] }
-
-// above says whether the first way can lead to the element of the second or to one above it.
-func (m meeting) above() bool { return slices.Contains(m[len(m)-1], true) }
-
-// below is above with the ways exchanged.
-func (m meeting) below() bool {
-	return slices.ContainsFunc(m, func(row []bool) bool { return row[len(row)-1] })
+// meetAnywhere is meet for ways that leave out elements: together[i][j] says whether the first i
+// steps of one and the first j of the other can lead to one element.
+func meetAnywhere(a, b []placeStep) meeting {
+	together := make([][]bool, len(a)+1)
+	for i := range together {
+		together[i] = make([]bool, len(b)+1)
+	}
+	together[0][0] = true
+	for i := range a {
+		for j := range b {
+			if !together[i][j] {
+				continue
+			}
+			together[i+1][j+1] = together[i+1][j+1] || a[i].mayBe(&b[j])
+			together[i][j+1] = together[i][j+1] || a[i].descendant
+			together[i+1][j] = together[i+1][j] || b[j].descendant
+		}
+	}
+	last := func(row []bool) bool { return row[len(b)] }
+	return meeting{same: together[len(a)][len(b)], above: slices.Contains(together[len(a)], true), below: slices.ContainsFunc(together, last)}
 }
 
 // mayBe says whether two steps can lead to one element.

@@ -55,6 +55,9 @@ func (w *placesOf) add(p Place) error {
 	if len(w.all) == PlacesListed {
 		return fmt.Errorf("it writes more than %d places", PlacesListed)
 	}
+	if len(p.steps) > stepsListed {
+		return fmt.Errorf("it writes below more than %d elements", stepsListed)
+	}
 	p.within = w.inNew && p.part != partElement
 	w.all = append(w.all, p)
 	return nil
@@ -89,6 +92,9 @@ func (w *placesOf) alternative(path *selector.Path) error {
 // placeAt is what a path selects.
 func placeAt(steps []selector.Step) (Place, error) {
 	var at Place
+	if len(steps) > stepsListed {
+		return at, fmt.Errorf("its path has more than %d steps", stepsListed)
+	}
 	for i := range steps {
 		s := &steps[i]
 		switch {
