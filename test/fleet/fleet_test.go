@@ -156,6 +156,7 @@ func TestVerdicts(t *testing.T) {
 }
 
 func (r *report) fillRaces(noopMedian, median, noopP99, p99 float64) {
+	r.Row.Lines = make([]raceLine, 2)
 	r.Calm.Lines = []raceLine{{Median: median}, {Median: noopMedian}}
 	r.Rush.Lines = []raceLine{{P99: p99}, {P99: noopP99}}
 	r.races()

@@ -49,7 +49,7 @@ func exit(err error) {
 type options struct {
 	vmis, namespaces, patches, creators int
 	// rounds is how many turns each pair of webhooks gets; calm and rush are the VMIs of a turn
-	// without and with parallel creators.
+	// of one creator and of all.
 	rounds, calm, rush int
 	idle               time.Duration
 	output             string
@@ -61,8 +61,8 @@ func (o *options) addFlags(flags *flag.FlagSet) {
 	flags.IntVar(&o.namespaces, "namespaces", 200, "namespaces that they are in")
 	flags.IntVar(&o.patches, "patches", 50, fmt.Sprintf("patches: %d ClusterDomainPatches, the rest DomainPatches; at least %d", clusterPatches, leastPatches))
 	flags.IntVar(&o.creators, "creators", 50, "clients that create VMIs at the same time")
-	flags.IntVar(&o.rounds, "rounds", 8, "turns that each pair of webhooks gets, in each of the two races")
-	flags.IntVar(&o.calm, "calm", 40, "VMIs that are created in a turn without load")
+	flags.IntVar(&o.rounds, "rounds", 8, "turns that each pair of webhooks gets, in each of the three races")
+	flags.IntVar(&o.calm, "calm", 30, "VMIs that one client creates in a turn")
 	flags.IntVar(&o.rush, "rush", 500, "VMIs that the creators create in a turn under load")
 	flags.DurationVar(&o.idle, "idle", 5*time.Minute, "how long to watch while nothing changes")
 	flags.StringVar(&o.output, "o", "markdown", "markdown or json")

@@ -46,9 +46,12 @@ func (r *report) growthTable(out io.Writer) {
 }
 
 func (r *report) raceTables(out io.Writer) {
-	for _, race := range []raceReport{r.Calm, r.Rush} {
-		load := "one after the other"
-		if race.Creators > 1 {
+	for _, race := range []raceReport{r.Calm, r.Row, r.Rush} {
+		load := "one right after the other"
+		switch {
+		case race.Pauses:
+			load = "one now and then"
+		case race.Creators > 1:
 			load = fmt.Sprintf("%d at a time", race.Creators)
 		}
 		fmt.Fprintf(out, "\nCreating a VMI, %s, in ms: medians over interleaved turns of %d:\n", load, race.VMIs)

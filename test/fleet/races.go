@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -60,11 +61,14 @@ func (m *measurement) races(ctx context.Context) error {
 	if err := m.quiet(ctx); err != nil {
 		return err
 	}
-	if m.report.Calm, err = m.race(ctx, "calm", m.options.calm, 1, ours, noop); err != nil {
+	if m.report.Calm, err = m.race(ctx, style{name: "calm", vmis: m.options.calm, creators: 1, pauses: true}, ours, noop); err != nil {
+		return err
+	}
+	if m.report.Row, err = m.race(ctx, style{name: "row", vmis: m.options.calm, creators: 1}, ours, noop); err != nil {
 		return err
 	}
 	stop := m.profile.cpu(ctx, "cpu-race")
-	if m.report.Rush, err = m.race(ctx, "rush", m.options.rush, m.options.creators, ours, noop); err != nil {
+	if m.report.Rush, err = m.race(ctx, style{name: "rush", vmis: m.options.rush, creators: m.options.creators}, ours, noop); err != nil {
 		return err
 	}
 	after, err := m.noop.calls()
@@ -94,14 +98,34 @@ func (m *measurement) warmUp(ctx context.Context, r *racer, patched bool) error 
 	return nil
 }
 
+// style is how VMIs are created in a race.
+type style struct {
+	name           string
+	vmis, creators int // of a turn
+	// pauses is whether the creators wait between two VMIs, as those do who create VMs now and then.
+	pauses bool
+}
+
+// pause is a random time between leastPause and twice that, so that nothing falls into step with it.
+func (s style) pause(ctx context.Context) error {
+	if !s.pauses {
+		return nil
+	}
+	return wait(ctx, leastPause+rand.N(leastPause))
+}
+
+// leastPause is longer than the API server lets a consistent list wait (progressRequestPeriod in
+// k8s.io/apiserver/pkg/storage/cacher/progress), so that one VMI does not feel the one before.
+const leastPause = 150 * time.Millisecond
+
 // race lets each racer create VMIs in turns, and deletes them afterwards. Who begins changes with each round.
-func (m *measurement) race(ctx context.Context, what string, vmis, creators int, racers ...*racer) (raceReport, error) {
-	report := raceReport{VMIs: vmis, Creators: creators}
+func (m *measurement) race(ctx context.Context, s style, racers ...*racer) (raceReport, error) {
+	report := raceReport{VMIs: s.vmis, Creators: s.creators, Pauses: s.pauses}
 	rounds := make([][]times, len(racers))
 	for round := range m.options.rounds {
 		for i := range racers {
 			i = (i + round) % len(racers)
-			t, err := m.turn(ctx, racers[i], fmt.Sprintf("%s-%d", what, round), vmis, creators)
+			t, err := m.turn(ctx, s, racers[i], fmt.Sprintf("%s-%d", s.name, round))
 			if err != nil {
 				return report, err
 			}
@@ -110,26 +134,29 @@ func (m *measurement) race(ctx context.Context, what string, vmis, creators int,
 	}
 	for i, r := range racers {
 		l := lineOf(r.name, rounds[i])
-		progress("%d clients: %s: median %.1f ms, p99 %.1f ms", creators, r.name, l.Median, l.P99)
+		progress("%s, %d clients: %s: median %.1f ms, p99 %.1f ms", s.name, s.creators, r.name, l.Median, l.P99)
 		report.Lines = append(report.Lines, l)
 	}
 	return report, nil
 }
 
 // turn creates VMIs of one racer and deletes them.
-func (m *measurement) turn(ctx context.Context, r *racer, name string, vmis, creators int) (times, error) {
-	planned := make([]vmi, vmis)
+func (m *measurement) turn(ctx context.Context, s style, r *racer, name string) (times, error) {
+	planned := make([]vmi, s.vmis)
 	for i := range planned {
 		planned[i] = r.namespaces[i%len(r.namespaces)].next(m.fleet)
 		planned[i].labels[turnLabel] = name
 	}
-	took := make(times, vmis)
+	took := make(times, s.vmis)
 	group, groupCtx := errgroup.WithContext(ctx)
-	for first := range creators {
+	for first := range s.creators {
 		group.Go(func() error {
-			for i := first; i < vmis; i += creators {
+			for i := first; i < s.vmis; i += s.creators {
 				var err error
-				if _, took[i], err = m.creator.create(groupCtx, planned[i]); err != nil {
+				if _, took[i], err = m.creator.create(groupCtx, planned[i]); err == nil {
+					err = s.pause(groupCtx)
+				}
+				if err != nil {
 					return err
 				}
 			}
@@ -139,7 +166,7 @@ func (m *measurement) turn(ctx context.Context, r *racer, name string, vmis, cre
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	r.made += vmis
+	r.made += s.vmis
 	slices.Sort(took)
 	for _, n := range r.namespaces {
 		if err := m.creator.remove(ctx, n, name); err != nil {
