@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"sigs.k8s.io/yaml"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/domainpatch/domainpatch/shim/proto/v1alpha3"
 )
@@ -34,7 +34,11 @@ func TestUpgrade(t *testing.T) {
 	for _, folder := range folders {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			dir := shortDir(t)
-			vmi, err := yaml.YAMLToJSON([]byte(text(t, folder, "vmi.yaml")))
+			var object map[string]any
+			if err := yaml.Unmarshal([]byte(text(t, folder, "vmi.yaml")), &object); err != nil {
+				t.Fatal(err)
+			}
+			vmi, err := json.Marshal(object)
 			if err != nil {
 				t.Fatal(err)
 			}
