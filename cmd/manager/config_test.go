@@ -4,8 +4,13 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +26,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/domainpatch/domainpatch/controllers/testcluster"
 )
@@ -103,6 +110,40 @@ func checkPod(t *testing.T, c *testcluster.Cluster) {
 	deployment.Spec.Template.Spec.SecurityContext.RunAsNonRoot = nil
 	if err := create(); !apierrors.IsForbidden(err) {
 		t.Errorf("a pod that may run as root: %v, want Forbidden", err)
+	}
+}
+
+// checkNetworkPolicy wants the API server to refuse config/network-policy as it is, and to take
+// it the way docs/operations.md says to complete it.
+func checkNetworkPolicy(t *testing.T, c *testcluster.Cluster) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example := regexp.MustCompile("(?s)  ```yaml(\n[^`]*resources: \\[../config/network-policy\\].*?)\n  ```").FindSubmatch(text)
+	if example == nil {
+		t.Fatal("docs/operations.md does not say how to complete config/network-policy")
+	}
+	folder := t.TempDir()
+	own := filepath.Join(folder, "own")
+	err = errors.Join(os.CopyFS(filepath.Join(folder, "config"), os.DirFS(configFolder)), os.Mkdir(own, 0o700),
+		os.WriteFile(filepath.Join(own, "kustomization.yaml"), bytes.ReplaceAll(example[1], []byte("\n  "), []byte("\n")), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, valid := range map[string]bool{filepath.Join(folder, "config", "network-policy"): false, own: true} {
+		built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := built.AsYaml()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Create(t.Context(), decode(t, path, text)[0], client.DryRunAll); (err == nil) != valid || err != nil && !apierrors.IsInvalid(err) {
+			t.Errorf("%s: %v, want valid: %v\n%s", filepath.Base(path), err, valid, text)
+		}
 	}
 }
 

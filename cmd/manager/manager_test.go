@@ -172,6 +172,7 @@ func TestRotates(t *testing.T) {
 	install(t, c, "manager", "rbac", "webhook", "lockdown")
 	checkPod(t, c)
 	checkUsers(t, c)
+	checkNetworkPolicy(t, c)
 	folder, port := t.TempDir(), freePort(t)
 	args := []string{"--lockdown=enforce", "--cert-dir", folder, "--webhook-host", "127.0.0.1", "--webhook-port"}
 	first := replica(t, c, append(args, port)...)
