@@ -89,8 +89,8 @@ func cannotPull(message, image string) string {
 	if repository == "" || !regexp.MustCompile(`(^|[^\w.-])`+regexp.QuoteMeta(repository)+`($|[^\w/-])`).MatchString(message) {
 		return ""
 	}
-	return fmt.Sprintf("the node cannot pull image %s of the hook sidecar: make it available to the nodes, or give the ServiceAccount "+
-		"of the VM's pod (default) in this namespace a pull secret; the pod has KubeVirt's own and those of its containerDisks, none of DomainPatch", image)
+	return fmt.Sprintf("the node cannot pull image %s of the hook sidecar: make it available to the nodes, or give the ServiceAccount of the "+
+		"VM's pod (default, unless the VM names one) a pull secret, which Kubernetes uses where KubeVirt and the containerDisks give the pod none", image)
 }
 
 // blamed are the patches that a failure is about: those that it names, or all where it names none.
