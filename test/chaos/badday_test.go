@@ -245,7 +245,7 @@ func (d *day) summary(begin, settled time.Time) {
 			bundles++
 		}
 	}
-	d.printf("bad day: %d VMs in %d namespaces, %d kills of managers, %d ends for want of the API server, %d changes of patches, %d API server restarts\n",
+	d.printf("bad day: %d VMs in %d namespaces, %d kills of managers, %d more ends (the API server was away), %d changes of patches, %d API server restarts\n",
 		d.created, len(d.namespaces), d.killed, d.ManagerEnds(), d.changes, d.restarts)
 	d.printf("bad day: %d VMs had their VMI refused at first; all had VMI and Pod %.0fs after the last kill, %d after they were touched\n",
 		refused, time.Since(settled).Seconds(), len(d.touched))

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -42,6 +43,9 @@ const (
 	sweepAfter     = 10 * time.Second
 )
 
+// managers is how many replicas run.
+const managers = 2
+
 // patience is how long all VMs together may take to get there: virt-controller tries again after
 // as long a time as it has tried.
 const patience = 15 * time.Minute
@@ -55,6 +59,7 @@ type chaos struct {
 	history    *history
 	namespaces map[string]labels.Set // of the test
 	retries    atomic.Int64          // requests of the test that failed and were made again
+	logs       string                // their folder
 	out        io.Writer
 }
 
@@ -69,7 +74,7 @@ func TestChaos(t *testing.T) {
 	logs := filepath.Join(root, "out", "chaos")
 	c, err := cluster.Start(ctx, cluster.Options{
 		Logs:         logs,
-		Managers:     2,
+		Managers:     managers,
 		ManagerFlags: []string{"--bundle-sweep-after", sweepAfter.String()},
 		// A manager gives up when it cannot renew its lease, for example while the API server is away.
 		RestartManagers: true,
@@ -86,7 +91,8 @@ func TestChaos(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer summary.Close()
-	ch := &chaos{T: t, Cluster: c, ctx: ctx, history: newHistory(), namespaces: map[string]labels.Set{}, out: io.MultiWriter(os.Stdout, summary)}
+	ch := &chaos{T: t, Cluster: c, ctx: ctx, history: newHistory(), namespaces: map[string]labels.Set{},
+		logs: logs, out: io.MultiWriter(os.Stdout, summary)}
 	ch.run()
 }
 
@@ -105,6 +111,7 @@ func (c *chaos) run() {
 	t.Run("BadDay", func(t *testing.T) { c.with(t).badDay() })
 	t.Run("NothingIsLeft", func(t *testing.T) { c.with(t).nothingIsLeft() })
 	t.Run("HistoryKeepsThePromise", func(t *testing.T) { c.with(t).historyKeepsThePromise() })
+	t.Run("NoManagerPanics", func(t *testing.T) { c.with(t).noManagerPanics() })
 	t.Run("Stop", func(t *testing.T) {
 		cancel() // the API server would wait for the watches
 		if err := c.Stop(); err != nil {
@@ -153,4 +160,21 @@ func (c *chaos) historyKeepsThePromise() {
 	}
 	c.printf("history: %d VMs, %d VMIs, %d Pods, %d bundles, %d patches; violations: %d\n", len(c.history.all(kindVM)), len(c.history.all(kindVMI)),
 		len(c.history.all(kindPod)), len(c.bundles()), len(c.history.all(kindPatch))+len(c.history.all(kindClusterPatch)), len(found))
+}
+
+// noManagerPanics looks into the logs: managers that end by themselves are started again here.
+func (c *chaos) noManagerPanics() {
+	files, err := filepath.Glob(filepath.Join(c.logs, "manager-*.log"))
+	if err != nil || len(files) != managers {
+		c.Fatalf("logs of managers: %q, %v", files, err)
+	}
+	for _, file := range files {
+		log, err := os.ReadFile(file)
+		c.must(err)
+		for _, sign := range []string{"panic", "fatal error: ", "SIGSEGV"} {
+			if _, after, found := strings.Cut(string(log), sign); found {
+				c.Errorf("%s: %s%.1000s", file, sign, after)
+			}
+		}
+	}
 }
