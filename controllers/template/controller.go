@@ -19,6 +19,7 @@ import (
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/controllers/render"
+	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
 // kindVM is the kind of requests to render; the other kinds are those of patches, whose
@@ -56,6 +57,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	inside := handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, namespace client.Object) []Request {
 		return r.vms(ctx, namespace.GetName())
 	})
+	// Of patches every change counts: others write the list of conditions whole, too, and condition Rendered must stand.
+	patch := func(kind string) handler.TypedEventHandler[client.Object, Request] {
+		return handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, object client.Object) []Request {
+			return []Request{{kind, client.ObjectKeyFromObject(object)}}
+		})
+	}
 	return builder.TypedControllerManagedBy[Request](mgr).
 		Named("template").
 		// As a bare function the source does not hold up the start: it waits, in the background, for KubeVirt to be installed.
@@ -64,6 +71,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 			r.ask = queue.Add
 			return nil
 		})).
+		Watches(&v1alpha1.DomainPatch{}, patch(bundle.KindDomainPatch)).
+		Watches(&v1alpha1.ClusterDomainPatch{}, patch(bundle.KindClusterDomainPatch)).
 		Watches(&v1alpha1.DomainPatch{}, near, changes).
 		Watches(&v1alpha1.ClusterDomainPatch{}, near, changes).
 		Watches(&v1alpha1.DomainPatchPolicy{}, near, changes).

@@ -141,6 +141,11 @@ func testTaken(t *testing.T, s *suite) {
 	if now := annotations(vm); len(now) != 1 || now[v1alpha1.HookSidecarsAnnotation] != theirs {
 		t.Errorf("annotations %v, want the other owner's alone", now)
 	}
+	s.until(t, "the condition is lost", func(ctx context.Context) error {
+		patch.Status.Conditions = nil
+		return s.Status().Update(ctx, patch)
+	})
+	s.wantRendered(t, patch, metav1.ConditionFalse, v1alpha1.ReasonAnnotationTaken, "taken/vm")
 	s.update(t, vm, func() {
 		unstructured.RemoveNestedField(vm.Object, "spec", "template", "metadata", "annotations", v1alpha1.HookSidecarsAnnotation)
 	})
