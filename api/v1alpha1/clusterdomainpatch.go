@@ -20,7 +20,7 @@ import (
 // What it holds is not secret: bundles are ConfigMaps.
 //
 // +kubebuilder:object:root=true
-// +kubebuilder:resource:scope=Cluster,shortName=cdp,categories=kubevirt
+// +kubebuilder:resource:scope=Cluster,shortName=cdp
 // +kubebuilder:subresource:status
 // +kubebuilder:storageversion
 // +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`

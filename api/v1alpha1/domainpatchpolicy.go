@@ -14,7 +14,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // VMs start the next time.
 //
 // +kubebuilder:object:root=true
-// +kubebuilder:resource:scope=Cluster,path=domainpatchpolicies,singular=domainpatchpolicy,shortName=dpp,categories=kubevirt
+// +kubebuilder:resource:scope=Cluster,path=domainpatchpolicies,singular=domainpatchpolicy,shortName=dpp
 // +kubebuilder:subresource:status
 // +kubebuilder:storageversion
 // +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`
