@@ -16,20 +16,21 @@ import (
 // testMigration creates VMIs that say that they are migration targets.
 func testMigration(t *testing.T, s *suite) {
 	ns, kv := s.Namespace(t, "migration"), s.Namespace(t, "kv")
-	s.Add(t, domainPatch(ns, "a"), &unstructured.Unstructured{Object: map[string]any{
+	s.Add(t, domainPatch(ns, "a"), clusterPatch("migrating"), &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "kubevirt.io/v1", "kind": "KubeVirt", "metadata": map[string]any{"namespace": kv, "name": "kubevirt"}}})
 	cases := map[string]struct {
 		reason string
 		user   string
-		patch  string
+		patch  string // the label that refers to it
 		status map[string]any
 		err    []string
 	}{
-		"user":       {"a status that a user made up", "alice", "a", map[string]any{"migrationState": map[string]any{"targetPod": "p"}}, []string{"status.migrationState"}},
-		"empty":      {"an empty one", "alice", "a", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
-		"other":      {"an account of that name elsewhere", "system:serviceaccount:vms:kubevirt-controller", "a", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
-		"controller": {"KubeVirt's own", "system:serviceaccount:kv:kubevirt-controller", "a", map[string]any{"migrationState": map[string]any{}}, nil},
-		"status":     {"another status", "alice", "a", map[string]any{"phase": "Pending", "migrationState": nil}, nil},
+		"user":       {"a status that a user made up", "alice", ref + "a", map[string]any{"migrationState": map[string]any{"targetPod": "p"}}, []string{"status.migrationState"}},
+		"empty":      {"an empty one", "alice", ref + "a", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
+		"other":      {"an account of that name elsewhere", "system:serviceaccount:vms:kubevirt-controller", ref + "a", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
+		"controller": {"KubeVirt's own", "system:serviceaccount:kv:kubevirt-controller", ref + "a", map[string]any{"migrationState": map[string]any{}}, nil},
+		"status":     {"another status", "alice", ref + "a", map[string]any{"phase": "Pending", "migrationState": nil}, nil},
+		"cluster":    {"whatever binds", "alice", clusterRef + "migrating", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
 		"unpatched":  {"no patch to leave out", "alice", "", map[string]any{"migrationState": map[string]any{}}, nil},
 	}
 	for name, tc := range cases {
@@ -42,7 +43,7 @@ func testMigration(t *testing.T, s *suite) {
 			}
 			object := vmi(ns, name)
 			if tc.patch != "" {
-				object = vmi(ns, name, ref+tc.patch, "true")
+				object = vmi(ns, name, tc.patch, "true")
 			}
 			object.Object["status"] = tc.status
 			wantError(t, c.Create(t.Context(), object), tc.err, tc.reason)
