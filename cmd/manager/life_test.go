@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/bundles"
 	"github.com/domainpatch/domainpatch/controllers/testcluster"
 )
 
@@ -305,7 +307,8 @@ func bundleOf(vmi *unstructured.Unstructured) *corev1.ConfigMap {
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: vmi.GetNamespace(), Name: v1alpha1.BundleConfigMapPrefix + id}}
 }
 
-// rendersTemplates has the program render into the template of a VM. It is the last scene: it
+// rendersTemplates has the program render into the template of a VM, and find that the bundle is
+// gone and cannot be rendered again. It is the last scene: it
 // takes the webhooks away, as in a cluster that allows none.
 func rendersTemplates(t *testing.T, c *testcluster.Cluster) {
 	err := errors.Join(
@@ -324,14 +327,34 @@ func rendersTemplates(t *testing.T, c *testcluster.Cluster) {
 			"metadata": map[string]any{"labels": map[string]any{v1alpha1.DomainPatchReferencePrefix + "a": v1alpha1.ReferenceDemanded}},
 			"spec":     map[string]any{"domain": map[string]any{}}}},
 	}}
-	c.Add(t, kubeVirt(ns), domainPatch(ns, "/domain/title"), vm)
+	patch := domainPatch(ns, "/domain/title")
+	c.Add(t, kubeVirt(ns), patch, vm)
 	until(t, "the template names a bundle", func(ctx context.Context) error {
 		err := c.Get(ctx, client.ObjectKeyFromObject(vm), vm)
-		annotations, _, _ := unstructured.NestedStringMap(vm.Object, "spec", "template", "metadata", "annotations")
-		if annotations[v1alpha1.BundleAnnotation] == "" {
+		if bundleOfTemplate(vm) == "" {
 			return errors.Join(err, errors.New("it does not"))
 		}
 		return err
 	})
 	m.stop(t)
+
+	bundle := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: v1alpha1.BundleConfigMapPrefix + bundleOfTemplate(vm)[:v1alpha1.BundleIDLength]}}
+	if err := errors.Join(c.Delete(t.Context(), patch), c.Delete(t.Context(), bundle)); err != nil {
+		t.Fatal(err)
+	}
+	m = replica(t, c, "--render-into=template")
+	until(t, "the bundle that the template names is lost", func(ctx context.Context) error {
+		var list eventsv1.EventList
+		err := c.List(ctx, &list, client.InNamespace(ns))
+		if !slices.ContainsFunc(list.Items, func(e eventsv1.Event) bool { return e.Reason == bundles.ReasonBundleLost }) {
+			err = errors.Join(err, fmt.Errorf("none of %d events says so", len(list.Items)))
+		}
+		return err
+	})
+	m.stop(t)
+}
+
+func bundleOfTemplate(vm *unstructured.Unstructured) string {
+	sum, _, _ := unstructured.NestedString(vm.Object, "spec", "template", "metadata", "annotations", v1alpha1.BundleAnnotation)
+	return sum
 }
