@@ -308,8 +308,8 @@ func bundleOf(vmi *unstructured.Unstructured) *corev1.ConfigMap {
 }
 
 // rendersTemplates has the program render into the template of a VM, and find that the bundle is
-// gone and cannot be rendered again. It is the last scene: it
-// takes the webhooks away, as in a cluster that allows none.
+// gone and cannot be rendered again. It is the last scene: it takes the webhooks away, as in a
+// cluster that allows none.
 func rendersTemplates(t *testing.T, c *testcluster.Cluster) {
 	err := errors.Join(
 		c.Delete(t.Context(), &admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: webhookConfiguration}}),
