@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	ctrladmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -19,16 +20,22 @@ import (
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 )
 
-// testAtOnce accepts patches while others create VMIs, and wants each to bind at once.
+// testAtOnce accepts patches while others create VMIs, and wants each to bind at once. All names
+// are generated, so that all requests look alike to scenes.
 func testAtOnce(t *testing.T, s *suite) {
 	const others, patches = 10, 30
 	ns := s.Namespace(t, "at-once")
 	ctx, stop := context.WithCancel(t.Context())
 	var all sync.WaitGroup
-	for other := range others {
+	generated := func(labels ...string) *unstructured.Unstructured {
+		object := vmi(ns, "", labels...)
+		object.SetGenerateName("vm-")
+		return object
+	}
+	for range others {
 		all.Go(func() {
-			for i := 0; ctx.Err() == nil; i++ {
-				if err := s.Client.Create(ctx, vmi(ns, fmt.Sprintf("other-%d-%d", other, i))); err != nil && ctx.Err() == nil {
+			for ctx.Err() == nil {
+				if err := s.Client.Create(ctx, generated()); err != nil && ctx.Err() == nil {
 					t.Error(err)
 				}
 			}
@@ -39,7 +46,7 @@ func testAtOnce(t *testing.T, s *suite) {
 		dp := domainPatch(ns, name)
 		dp.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"binds": name}}
 		s.Add(t, dp)
-		object := vmi(ns, name, "binds", name)
+		object := generated("binds", name)
 		s.Add(t, object)
 		if object.GetAnnotations()[v1alpha1.BundleAnnotation] == "" {
 			t.Errorf("patch %s was accepted before the VMI was created, and does not bind", name)
