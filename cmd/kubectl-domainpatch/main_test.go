@@ -25,7 +25,7 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policies, err := filepath.Abs("../../patch/testdata/policies")
+	policies, err := filepath.Abs("../../config/policy")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,6 +125,7 @@ func (s *scene) turnOn(t *testing.T) {
 		}
 	}
 	must(t, s.Apply(s.ctx, applied...))
+	s.awaitPolicies(t)
 }
 
 // checkFlag wants the manager to run in the mode of the scene.
