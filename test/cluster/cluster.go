@@ -35,6 +35,8 @@ type Options struct {
 	// Managers is how many replicas of the manager run; 0 means one. They have names from
 	// manager-0 on, and are reached by addresses that lead to those that are ready.
 	Managers int
+	// Config is the kustomization below config that is installed; empty means default.
+	Config string
 	// ManagerFlags follow those of config/default, for example --log-level=debug.
 	ManagerFlags []string
 	// RestartManagers is whether a manager that ends by itself is started again, which the

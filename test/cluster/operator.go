@@ -6,6 +6,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,9 +25,9 @@ import (
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 )
 
-// startOperator applies config/default and runs what its Deployment says.
+// startOperator applies config/default, or another one, and runs what its Deployment says.
 func (c *Cluster) startOperator(ctx context.Context) error {
-	objects, err := ReadKustomization(filepath.Join(c.tools.root, "config", "default"))
+	objects, err := ReadKustomization(filepath.Join(c.tools.root, "config", cmp.Or(c.options.Config, "default")))
 	if err != nil {
 		return err
 	}
@@ -36,9 +37,11 @@ func (c *Cluster) startOperator(ctx context.Context) error {
 	if err := c.startWebhooks(); err != nil {
 		return err
 	}
+	hasWebhooks := false
 	for _, object := range objects {
 		switch object.GetKind() {
 		case "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration":
+			hasWebhooks = true
 			if err := c.webhooks.point(object, c.certificate.pem); err != nil {
 				return err
 			}
@@ -52,7 +55,7 @@ func (c *Cluster) startOperator(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := c.AwaitManagers(ctx); err != nil {
+	if err := c.AwaitManagers(ctx); err != nil || !hasWebhooks {
 		return err
 	}
 	return c.Until(ctx, "the manager's webhooks are called", c.checkManagerWebhooks)
