@@ -255,6 +255,35 @@ func keysOf(parent *xmlquery.Node, element string) []key {
 	return nil
 }
 
+// isOnePerElement tells whether a path, down children of one name each, leads to at most one node
+// of an element of a name; false where that is not known.
+func isOnePerElement(element, path string) bool {
+	steps := strings.Split(path, "/")
+	for i, step := range steps {
+		if strings.HasPrefix(step, "@") {
+			continue
+		}
+		parent := element
+		if i > 0 {
+			parent = steps[i-1]
+		}
+		if !isSingle(parent, step) {
+			return false
+		}
+	}
+	return true
+}
+
+// isSingle tells whether libvirt allows an element once below a parent, or below devices at least.
+func isSingle(parent, element string) bool {
+	for _, row := range singles {
+		if (row.parent == parent || row.parent == "") && slices.Contains(row.elements, element) {
+			return true
+		}
+	}
+	return false
+}
+
 // mayRepeat refuses a second element of one name where KubeVirt reads several into one.
 func mayRepeat(parent *xmlquery.Node, namespace, name string) error {
 	above := schema.Of(parent)

@@ -132,6 +132,8 @@ func TestDenied(t *testing.T) {
 		"Union":         {"either is allowed", "/domain/a | /domain/title", "{op: set, path: /domain/title, value: x}", false},
 		"Up":            {"a policy's path that turns back may allow anything", "/domain/a/../title", "{op: set, path: /domain/vcpu, value: x}", false},
 		"OtherValue":    {"one node cannot be both", "/domain/sysinfo[@type='smbios']", "{op: set, path: \"/domain/sysinfo[@type='fwcfg']/entry[@name='a']\", value: x}", true},
+		"OtherChild":    {"a cpu may have both features", "/domain/cpu[feature/@name='a']/model", "{op: set, path: \"/domain/cpu[feature/@name='b']/model\", value: x}", false},
+		"OtherTarget":   {"a disk has one target", "/domain/devices/disk[target/@dev='a']/serial", "{op: set, path: \"/domain/devices/disk[target/@dev='b']/serial\", value: x}", true},
 		"OtherFragment": {"the fragment is not what is allowed", "/domain/devices/channel[@type='qemu-vdagent' and not(log)]", "{op: add, path: /domain/devices, xml: \"<channel type='unix'><target type='virtio' name='a'/></channel>\"}", true},
 		"Fragment":      {"the fragment may be what is allowed", "/domain/devices/channel[@type='qemu-vdagent' and not(log)]", "{op: add, path: /domain/devices, xml: \"<channel type='qemu-vdagent'><target type='virtio' name='a'/></channel>\"}", false},
 		"Part":          {"one of two, and the other one may be there already", "/domain/cpu/model", "{op: merge, xml: <domain><cpu mode='custom'><model>x</model></cpu></domain>}", false},

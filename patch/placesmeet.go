@@ -121,12 +121,13 @@ func (s *placeStep) mayBe(t *placeStep) bool {
 	if s.name != "" && t.name != "" && (s.name != t.name || s.namespace != t.namespace) {
 		return false
 	}
-	return !contradict(s.conditions, t.conditions) && !contradict(s.conditions, t.holds) && !contradict(s.holds, t.conditions)
+	return !s.contradict(s.conditions, t.conditions) && !s.contradict(s.conditions, t.holds) && !s.contradict(s.holds, t.conditions)
 }
 
-// contradict says whether two lists of conditions demand different texts of one node.
-func contradict(a, b []selector.Condition) bool {
+// contradict says whether two lists of conditions demand different texts of one node. Where the
+// way there may lead to several nodes, an element can fulfil both.
+func (s *placeStep) contradict(a, b []selector.Condition) bool {
 	return slices.ContainsFunc(a, func(x selector.Condition) bool {
-		return x.Path != "" && slices.ContainsFunc(b, func(y selector.Condition) bool { return x.Path == y.Path && x.Value != y.Value })
+		return x.Path != "" && isOnePerElement(s.name, x.Path) && slices.ContainsFunc(b, func(y selector.Condition) bool { return x.Path == y.Path && x.Value != y.Value })
 	})
 }

@@ -79,7 +79,8 @@ func cacheOptions() cache.Options {
 }
 
 func addReconcilers(mgr ctrl.Manager, opts options, programs *program.Cache) error {
-	conditions := &domainpatch.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("domainpatch")}
+	conditions := &domainpatch.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("domainpatch"),
+		Templates: opts.renderInto == renderIntoTemplate}
 	numbers := &counts.Reconciler{Client: mgr.GetClient(), Compile: programs.Compile, Events: mgr.GetEventRecorder("domainpatch"), Interval: counts.Interval}
 	users := []bundles.Users{bundles.VMIs{Reader: mgr.GetAPIReader()}}
 	if opts.renderInto == renderIntoTemplate {

@@ -20,6 +20,9 @@ type Reconciler struct {
 	Client client.Client // reads from a cache
 	Live   client.Reader // reads from the API server
 	Events events.EventRecorder
+	// Templates says that templates are rendered, and so that condition Rendered is kept up to
+	// date elsewhere. Else it speaks of the past, and is removed.
+	Templates bool
 
 	known     map[types.UID]*memory
 	contested atomic.Bool // patches may conflict, depending on the VMIs that there are

@@ -59,7 +59,7 @@ func (w *written) newerThan(s *subject) bool {
 // write writes the conditions of the subjects where they are not what they should be.
 func (r *Reconciler) write(ctx context.Context, subjects []*subject, verdicts map[*subject]verdict) error {
 	return errors.Join(inParallel(subjects, func(s *subject) error {
-		conditions := s.updated(verdicts[s])
+		conditions := s.updated(verdicts[s], r.Templates)
 		if s.observedGeneration == s.GetGeneration() && equality.Semantic.DeepEqual(conditions, s.conditions) {
 			return nil
 		}
@@ -72,8 +72,11 @@ func (r *Reconciler) write(ctx context.Context, subjects []*subject, verdicts ma
 }
 
 // updated are the conditions that the status should have.
-func (s *subject) updated(v verdict) []metav1.Condition {
+func (s *subject) updated(v verdict, templates bool) []metav1.Condition {
 	conditions := slices.Clone(s.conditions)
+	if !templates {
+		meta.RemoveStatusCondition(&conditions, v1alpha1.ConditionRendered)
+	}
 	for _, c := range v {
 		c.ObservedGeneration = s.GetGeneration()
 		meta.SetStatusCondition(&conditions, c)

@@ -106,5 +106,5 @@ func (b Binding) ungovernable(limits governance) (reason error, refuse bool) {
 		return nil, false
 	}
 	return fmt.Errorf("%s cannot apply, for a policy of its namespace is not accepted: %s", b.Patch.ID(), line(limits.notAccepted)),
-		b.Patch.Spec.FailurePolicy != v1alpha1.FailurePolicyIgnore
+		!b.dispensable()
 }

@@ -31,6 +31,7 @@ func TestRenderPolicies(t *testing.T) {
 	tenant := domainPatch("t", everyVMI)
 	lenient := domainPatch("l", everyVMI, ignore)
 	admin := clusterPatch("c", func(cdp *v1alpha1.ClusterDomainPatch) { cdp.Spec.Selector = &metav1.LabelSelector{} })
+	demanded := domainPatch("d", ignore)
 	badSelector := policy("bad", "a")
 	badSelector.Spec.NamespaceSelector.MatchLabels["team"] = "not a value!"
 	var many []v1alpha1.DomainPatchPolicy
@@ -55,6 +56,7 @@ func TestRenderPolicies(t *testing.T) {
 		"WrongElse":  {"another namespace's concern", patches{tenant}, false, policies{policy("a", "other", "/a[")}, nil, nil, nil},
 		"WrongAdmin": {"no concern of the admin's patches", nil, true, policies{policy("a", "", "/a[")}, nil, nil, nil},
 		"Ignored":    {"under Ignore it starts without", patches{lenient}, true, policies{policy("a", "", "/a[")}, nil, []string{"DomainPatch vms/l cannot apply"}, nil},
+		"Demanded":   {"a demand is a demand, also under Ignore", patches{demanded}, true, policies{policy("a", "", "/a[")}, nil, nil, []string{"DomainPatch vms/d cannot apply"}},
 		"Selector":   {"what may select is not forgotten", patches{tenant}, false, policies{badSelector}, nil, nil, []string{"DomainPatchPolicy bad: spec.namespaceSelector: "}},
 		"TooMany":    {"limits hold", patches{tenant}, false, many, nil, nil, []string{"65 policies, over the limit of 64"}},
 		"TooManyIgn": {"under Ignore it starts without", patches{lenient}, true, many, nil, []string{"65 policies"}, nil},
@@ -62,10 +64,14 @@ func TestRenderPolicies(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			objects := render.Objects{Patches: render.Patches(tc.patches, nil), Policies: tc.policies}
+			vmi := render.VMI{JSON: []byte("{}"), Labels: map[string]string{}}
+			if name == "Demanded" {
+				vmi.Labels[v1alpha1.DomainPatchReferencePrefix+"d"] = v1alpha1.ReferenceDemanded
+			}
 			if tc.admin {
 				objects.Patches = append(objects.Patches, render.ClusterDomainPatch(&admin))
 			}
-			got, err := render.Render(t.Context(), render.VMI{JSON: []byte("{}")}, render.Namespace{Name: "vms", Labels: map[string]string{"team": "a"}}, objects, render.NewCompiler())
+			got, err := render.Render(t.Context(), vmi, render.Namespace{Name: "vms", Labels: map[string]string{"team": "a"}}, objects, render.NewCompiler())
 			checkError(t, err, tc.err, tc.reason)
 			if err != nil {
 				return

@@ -62,7 +62,7 @@ func rendered(taken []types.NamespacedName) metav1.Condition {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 	c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonAnnotationTaken
-	c.Message = fmt.Sprintf("the templates of these VMs have annotation %s from another owner, so they start without the patch: %s; "+
-		"their events name the owner", v1alpha1.HookSidecarsAnnotation, strings.Join(names, ", "))
+	c.Message = fmt.Sprintf("the templates of these VMs have annotation %s or %s from another owner, so they start without the patch: %s; "+
+		"their events say which and whose", v1alpha1.HookSidecarsAnnotation, v1alpha1.BundleAnnotation, strings.Join(names, ", "))
 	return c
 }
