@@ -70,6 +70,7 @@ func NewLive(config *rest.Config, httpClient *http.Client) (*Live, error) {
 // listing is what a list holds.
 type listing[T any] struct {
 	items []T
+	bytes int // of the text
 	// mistakes are what could not be read of an item, which a newer version wrote, by its ID.
 	mistakes map[string]error
 }
@@ -161,7 +162,7 @@ func readList[T any](ctx context.Context, request *rest.Request, known *memo[dec
 	if err := json.Unmarshal(text, &raw); err != nil {
 		return nil, err
 	}
-	all := &listing[T]{items: make([]T, len(raw.Items)), mistakes: map[string]error{}}
+	all := &listing[T]{items: make([]T, len(raw.Items)), bytes: len(text), mistakes: map[string]error{}}
 	for i := range raw.Items {
 		d, err := known.get(raw.Items[i], decode)
 		if err != nil {
