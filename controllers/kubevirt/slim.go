@@ -4,8 +4,10 @@
 package kubevirt
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"strings"
 	"sync"
 
@@ -76,20 +78,38 @@ func ownAnnotations(all map[string]string) map[string]string {
 		return nil
 	}
 	own := map[string]string{v1alpha1.BundleAnnotation: hash}
-	list, err := v1alpha1.ParseHookSidecars(all[v1alpha1.HookSidecarsAnnotation])
-	if err != nil {
-		return own
-	}
-	for i := list.Len() - 1; i >= 0; i-- {
-		entry, err := list.Entry(i)
-		if named, ours := entry.BundleSHA256(); err != nil || !ours || named != hash {
-			list.Remove(i)
-		}
-	}
-	if text, err := list.Encode(); err == nil && list.Len() > 0 && len(text) <= maxEntry {
-		own[v1alpha1.HookSidecarsAnnotation] = text
+	if entry := entryOf(hash, all[v1alpha1.HookSidecarsAnnotation]); entry != "" {
+		own[v1alpha1.HookSidecarsAnnotation] = entry
 	}
 	return own
+}
+
+// entryOf is a hookSidecars annotation with but the first entry that applies a bundle; empty
+// for none. The annotation is somebody else's, who may want it to hold up the cache: it is read
+// once, and decoded only where it can be ours.
+func entryOf(hash, annotation string) string {
+	if len(annotation) > v1alpha1.MaxHookSidecarsBytes || !strings.Contains(annotation, hash) {
+		return ""
+	}
+	var all []json.RawMessage
+	if json.Unmarshal([]byte(annotation), &all) != nil {
+		return ""
+	}
+	for _, text := range all {
+		if len(text) > maxEntry-len("[]") || !bytes.Contains(text, []byte(hash)) {
+			continue
+		}
+		alone := "[" + string(text) + "]"
+		list, err := v1alpha1.ParseHookSidecars(alone)
+		if err != nil {
+			continue
+		}
+		entry, err := list.Entry(0)
+		if named, ours := entry.BundleSHA256(); err == nil && ours && named == hash {
+			return alone
+		}
+	}
+	return ""
 }
 
 func isSHA256(text string) bool {

@@ -162,6 +162,32 @@ func TestSlimOfOthers(t *testing.T) {
 	}
 }
 
+// TestSlimOfManySidecars are VMIs whose owners want the cache to be held up.
+func TestSlimOfManySidecars(t *testing.T) {
+	from := theirs("vm")
+	slim := kubevirt.Slim()
+	want := cached(t, from, slim).Annotations
+	ours := strings.Trim(want[v1alpha1.HookSidecarsAnnotation], "[]")
+	hash := want[v1alpha1.BundleAnnotation]
+	for name, others := range map[string]string{
+		"Empty":  strings.Repeat("{},", 40_000),
+		"Hashes": strings.Repeat(`{"args":["`+hash+`"]},`, 1_600),
+		"Deep":   strings.Repeat(`{"x":`, 9_000) + "{}" + strings.Repeat("}", 9_000) + ",",
+	} {
+		t.Run(name, func(t *testing.T) {
+			from.Annotations[v1alpha1.HookSidecarsAnnotation] = "[" + others + ours + "," + strings.TrimSuffix(others, ",") + "]"
+			start := time.Now()
+			got := cached(t, from, slim).Annotations
+			if took := time.Since(start); took > time.Second {
+				t.Errorf("took %v", took)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("annotations (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestSyncFailures(t *testing.T) {
 	at := metav1.NewTime(time.Unix(1e9, 0))
 	for message, want := range map[string]string{"no connection": "", "server error: domainpatch: x": "domainpatch: x"} {
