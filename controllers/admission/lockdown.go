@@ -5,10 +5,9 @@ package admission
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
-	"slices"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -29,6 +28,9 @@ const (
 	LockdownAudit   LockdownMode = "audit"   // they pass, with a warning, and are logged and counted
 	LockdownEnforce LockdownMode = "enforce" // they are refused
 )
+
+// maxSidecars bounds the entries of an annotation that are looked at: a VM runs with a dozen.
+const maxSidecars = 64
 
 // Lockdown is the webhook that keeps hook sidecars of others off VMs: KubeVirt lets every VM
 // owner run any image beside a VM, as a program that may change the domain, and so guard
@@ -91,7 +93,8 @@ func (l *Lockdown) check(req admission.Request) error {
 	}))
 }
 
-// checkAdded judges the entries of an annotation that were not there before.
+// checkAdded judges the entries of an annotation that were not there before. A list that is too
+// long is not judged entry by entry, unless it gets shorter.
 func checkAdded(before, after string, judge func(v1alpha1.HookSidecar) error) error {
 	if after == before {
 		return nil // also where it is malformed
@@ -100,14 +103,21 @@ func checkAdded(before, after string, judge func(v1alpha1.HookSidecar) error) er
 	if err != nil {
 		return err
 	}
-	known := entries(before)
+	known, kept := entries(before)
+	if n := list.Len(); n > maxSidecars && n >= kept {
+		return fmt.Errorf("annotation %s: %d entries are more than the %d that lockdown looks at: remove some", v1alpha1.HookSidecarsAnnotation, n, maxSidecars)
+	}
 	for i := range list.Len() {
 		entry, err := list.Entry(i)
 		if err != nil {
 			return err
 		}
-		if k := slices.IndexFunc(known, func(old v1alpha1.HookSidecar) bool { return reflect.DeepEqual(old, entry) }); k >= 0 {
-			known = slices.Delete(known, k, k+1)
+		text, err := json.Marshal(entry)
+		if err != nil {
+			return fmt.Errorf("annotation %s: [%d]: %w", v1alpha1.HookSidecarsAnnotation, i, err)
+		}
+		if known[string(text)] > 0 {
+			known[string(text)]--
 			continue
 		}
 		if err := judge(entry); err != nil {
@@ -117,19 +127,25 @@ func checkAdded(before, after string, judge func(v1alpha1.HookSidecar) error) er
 	return nil
 }
 
-// entries are those of an annotation; none where one cannot be read.
-func entries(annotation string) []v1alpha1.HookSidecar {
+// entries counts those of an annotation, by their encoding, and together; none where one cannot be read.
+func entries(annotation string) (map[string]int, int) {
 	list, err := v1alpha1.ParseHookSidecars(annotation)
 	if err != nil {
-		return nil
+		return nil, 0
 	}
-	all := make([]v1alpha1.HookSidecar, list.Len())
-	for i := range all {
-		if all[i], err = list.Entry(i); err != nil {
-			return nil
+	count := map[string]int{}
+	for i := range list.Len() {
+		entry, err := list.Entry(i)
+		if err != nil {
+			return nil, 0
 		}
+		text, err := json.Marshal(entry)
+		if err != nil {
+			return nil, 0
+		}
+		count[string(text)]++
 	}
-	return all
+	return count, list.Len()
 }
 
 // program says what an entry runs.

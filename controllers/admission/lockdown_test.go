@@ -6,12 +6,14 @@ package admission_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,6 +37,15 @@ const (
 // hooks are annotations with these entries.
 func hooks(entries ...string) map[string]string {
 	return map[string]string{v1alpha1.HookSidecarsAnnotation: "[" + strings.Join(entries, ",") + "]"}
+}
+
+// many are annotations with n entries of others that all differ, and more.
+func many(n int, more ...string) map[string]string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(`{"image":"%d"}`, i))
+	}
+	return hooks(append(all, more...)...)
 }
 
 func marked(annotations map[string]string) map[string]string {
@@ -94,6 +105,11 @@ var lockdownCases = map[string]lockdownCase{
 	"More":        {reason: "what is there is no licence", before: hooks(foreign), after: hooks(foreign, `{"image":"b"}`), err: []string{"[1]", `"b"`}},
 	"Again":       {reason: "nor for a second one of the kind", before: hooks(foreign), after: hooks(foreign, foreign), err: []string{"[1]"}},
 	"Changed":     {reason: "another command is another program", before: hooks(foreign), after: hooks(`{"image":"evil/sidecar:v1","command":["x"]}`), err: []string{"[0]"}},
+	"Reordered":   {reason: "all were there", before: hooks(foreign, anEntry, foreign), after: hooks(foreign, foreign, anEntry)},
+	"ManyKept":    {reason: "the VM must still get its status", before: many(70), after: many(70)},
+	"ManyFewer":   {reason: "a step to the better", before: many(70), after: many(69)},
+	"Many":        {reason: "no VM runs with as many", before: many(65, foreign), after: many(65, `{"image":"c"}`), err: []string{"66 entries are more than the 64", "remove some"}},
+	"ManyOurs":    {reason: "likewise, whoever wrote them", resource: "virtualmachineinstances", after: hooks(slices.Repeat([]string{anEntry}, 65)...), err: []string{"65 entries"}},
 	"AfterBroken": {reason: "what cannot be read was not there", before: map[string]string{v1alpha1.HookSidecarsAnnotation: "x"}, after: hooks(foreign), err: []string{"[0]"}},
 
 	"Ours":           {reason: "the webhook wrote it", resource: "virtualmachineinstances", after: marked(hooks(anEntry))},
@@ -134,6 +150,24 @@ func TestLockdown(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLockdownManyEntries is about the time that as many entries as fit into an annotation take: in another
+// order, or less one, they are compared with those from before.
+func TestLockdownManyEntries(t *testing.T) {
+	var all []string
+	for i := range 14000 {
+		all = append(all, fmt.Sprintf(`{"image":"%d"}`, i))
+	}
+	before := hooks(all...)
+	slices.Reverse(all)
+	for name, after := range map[string]map[string]string{"Reversed": hooks(all...), "Fewer": hooks(all[1:]...)} {
+		start := time.Now()
+		ask(t, admission.Lockdown{Mode: admission.LockdownAudit}, lockdownCase{before: before, after: after}.request(t))
+		if took := time.Since(start); took > 5*time.Second { // 35 s where each is compared with each
+			t.Errorf("%s: %s", name, took)
+		}
 	}
 }
 
