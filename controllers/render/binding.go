@@ -36,18 +36,19 @@ type Binding struct {
 // by reference or by selector, in the order in which they apply. DomainPatches of other
 // namespaces, and ClusterDomainPatches that do not select this one, are passed over.
 //
-// The error joins everything that is wrong with the labels: demands of patches that do
-// not exist, and references with an unknown value. A selector that does not parse
+// The error joins what is wrong with the labels: demands of patches that do not exist or
+// do not reach the namespace, and references with an unknown value, the first few of each kind
+// by name. A selector that does not parse
 // selects, so that the patch, which is not accepted then, is not forgotten.
 func Bindings(vmiLabels map[string]string, namespace Namespace, patches []Patch) ([]Binding, error) {
 	wanted, err := parseReferences(vmiLabels)
 	errs := []error{err}
 	var bound []Binding
+	var unreached []Patch
 	for _, p := range patches {
 		if !p.reaches(namespace) {
 			if p.Kind == bundle.KindClusterDomainPatch && wanted.take(p) == v1alpha1.ReferenceDemanded {
-				errs = append(errs, fmt.Errorf("label %s: the namespaceSelector of %s does not select namespace %s: remove the label from the VM template, or ask the cluster's admin",
-					p.ReferenceLabel(), p.ID(), namespace.Name))
+				unreached = append(unreached, p)
 			}
 			continue
 		}
@@ -56,7 +57,11 @@ func Bindings(vmiLabels map[string]string, namespace Namespace, patches []Patch)
 			bound = append(bound, Binding{Patch: p, Demanded: value == v1alpha1.ReferenceDemanded})
 		}
 	}
-	errs = append(errs, wanted.missing(namespace.Name)...)
+	slices.SortFunc(unreached, func(a, b Patch) int { return cmp.Compare(a.Name, b.Name) })
+	errs = append(errs, firstFew(unreached, func(p Patch) error {
+		return fmt.Errorf("label %s: the namespaceSelector of %s does not select namespace %s: remove the label from the VM template, or ask the cluster's admin",
+			p.ReferenceLabel(), p.ID(), namespace.Name)
+	}), wanted.missing(namespace.Name))
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -102,7 +107,7 @@ var referencePrefixes = []struct{ kind, prefix string }{
 
 func parseReferences(vmiLabels map[string]string) (references, error) {
 	r := references{}
-	var errs []error
+	var bad []string
 	for _, key := range slices.Sorted(maps.Keys(vmiLabels)) {
 		for _, p := range referencePrefixes {
 			name, ok := strings.CutPrefix(key, p.prefix)
@@ -114,11 +119,24 @@ func parseReferences(vmiLabels map[string]string) (references, error) {
 				r[reference{p.kind, name}] = value
 			case v1alpha1.ReferenceNone:
 			default:
-				errs = append(errs, badValue(key, value))
+				bad = append(bad, key)
 			}
 		}
 	}
-	return r, errors.Join(errs...)
+	return r, firstFew(bad, func(key string) error { return badValue(key, vmiLabels[key]) })
+}
+
+// firstFew joins what is wrong with the first ones, and counts the rest, for VM owners may write as
+// many labels as fit into an object.
+func firstFew[T any](all []T, describe func(T) error) error {
+	var errs []error
+	for _, one := range all[:min(len(all), reasonsShown)] {
+		errs = append(errs, describe(one))
+	}
+	if more := len(all) - reasonsShown; more > 0 {
+		errs = append(errs, fmt.Errorf("and %d more such labels", more))
+	}
+	return errors.Join(errs...)
 }
 
 // take gives what a reference to the patch says, and takes it off the list; empty for none.
@@ -130,7 +148,7 @@ func (r references) take(p Patch) string {
 }
 
 func badValue(key, value string) error {
-	err := fmt.Errorf("label %s: value %q is none of %q, %q and %q", key, value,
+	err := fmt.Errorf("label %.317s: value %.100q is none of %q, %q and %q", key, value,
 		v1alpha1.ReferenceDemanded, v1alpha1.ReferenceOptional, v1alpha1.ReferenceNone)
 	if key == v1alpha1.InjectLabel && value == v1alpha1.InjectDisabled {
 		err = fmt.Errorf("%w: it is a reference to a patch here, and takes VMs out of reach as a label of the namespace only", err)
@@ -138,8 +156,8 @@ func badValue(key, value string) error {
 	return err
 }
 
-// missing gives an error for every demand that is left.
-func (r references) missing(namespace string) []error {
+// missing says which demands are left.
+func (r references) missing(namespace string) error {
 	var errs []error
 	for _, p := range referencePrefixes {
 		var names []string
@@ -149,15 +167,15 @@ func (r references) missing(namespace string) []error {
 			}
 		}
 		slices.Sort(names)
-		for _, name := range names {
-			patch := bundle.Patch{Kind: p.kind, Name: name}
+		errs = append(errs, firstFew(names, func(name string) error {
+			patch := bundle.Patch{Kind: p.kind, Name: fmt.Sprintf("%.253s", name)} // webhooks see labels before they are checked
 			if p.kind == bundle.KindDomainPatch {
 				patch.Namespace = namespace
 			}
-			errs = append(errs, fmt.Errorf("label %s%s: %s does not exist: create it, or remove the label from the VM template", p.prefix, name, patch.ID()))
-		}
+			return fmt.Errorf("label %s%s: %s does not exist: create it, or remove the label from the VM template", p.prefix, patch.Name, patch.ID())
+		}))
 	}
-	return errs
+	return errors.Join(errs...)
 }
 
 // parseSelector gives nil for a selector that does not parse.

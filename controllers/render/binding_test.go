@@ -4,6 +4,8 @@
 package render_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,6 +140,35 @@ func TestClusterBindings(t *testing.T) {
 				t.Errorf("bound: %q, want %q: %s", got, tc.want, tc.reason)
 			}
 		})
+	}
+}
+
+// TestManyBadLabels writes as many labels as fit into an object, and longer ones than the API server accepts.
+func TestManyBadLabels(t *testing.T) {
+	const ref, clusterRef = "domainpatch.kubevirt.io/", "clusterdomainpatch.kubevirt.io/"
+	labels, admins := map[string]string{}, []v1alpha1.ClusterDomainPatch{}
+	for i := range 10000 {
+		name := fmt.Sprintf("p%05d", i)
+		labels[ref+name], labels[ref+"x"+name], labels[clusterRef+name] = "true", "bad", "true"
+		if i < 100 {
+			elsewhere := clusterPatch("e" + name)
+			elsewhere.Spec.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"team": "b"}}
+			admins = append(admins, elsewhere)
+			labels[clusterRef+elsewhere.Name] = "true"
+		}
+	}
+	labels[ref+"a"+strings.Repeat("a", 1<<20)] = "true"
+	labels[clusterRef+"a"+strings.Repeat("b", 1<<20)] = strings.Repeat("c", 1<<20)
+	slices.Reverse(admins)
+	_, err := render.Bindings(labels, render.Namespace{Name: "vms"}, render.Patches(nil, admins))
+	checkError(t, err, []string{
+		clusterRef + "abbb", ref + "xp00000: value", ref + "xp00001: value", "and 9998 more such labels",
+		"ClusterDomainPatch ep00000 does not select", "ClusterDomainPatch ep00001 does not", "ep00002 does not", "and 97 more such labels",
+		"vms/aaa", "vms/p00000 does not exist", "vms/p00001 does not exist", "and 9998 more such labels",
+		"ClusterDomainPatch p00000 does not exist", "ClusterDomainPatch p00002 does not exist", "and 9997 more such labels",
+	}, "the first of each kind, the others counted")
+	if n := len(err.Error()); n > 8<<10 {
+		t.Errorf("the error has %d bytes", n)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
-// reasonsShown is how many compile errors a refusal repeats; the patch's status has all.
+// reasonsShown is how many errors of a kind a refusal repeats; a patch's status has all of its own.
 const reasonsShown = 3
 
 // Bundle is what applies to one VMI.
