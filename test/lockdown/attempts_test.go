@@ -96,12 +96,10 @@ var attempts = []attempt{
 
 	{"Bundle", "a bundle of one's own", admin, "domainpatch-bundles", create(func(s *scene) client.Object { return s.configMap("domainpatch-00112233445566778899aabbccddeeff", "") }), []string{"is DomainPatch's to write"}},
 	{"BundleLabel", "a ConfigMap that looks like one to the operator", admin, "domainpatch-bundles", create(func(s *scene) client.Object { return s.configMap("mine", "00112233445566778899aabbccddeeff") }), []string{"labelled bundle.domainpatch.kubevirt.io/id"}},
-	{"EditedBundle", "a bundle that VMs use", admin, "domainpatch-bundles", func(s *scene, u *user) error {
-		return u.Patch(s.ctx, s.bundle(), client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"x":"y"}}}`)))
-	}, []string{"is DomainPatch's to write"}},
-	{"BundleUnlabelled", "one that the operator forgets", admin, "domainpatch-bundles", func(s *scene, u *user) error {
-		return u.Patch(s.ctx, s.bundle(), client.RawPatch(types.JSONPatchType, []byte(`[{"op":"remove","path":"/metadata/labels"}]`)))
-	}, []string{"is DomainPatch's to write"}},
+	{"EditedBundle", "a bundle that VMs use", admin, "domainpatch-bundles", changeBundle(types.MergePatchType, `{"metadata":{"annotations":{"x":"y"}}}`), []string{"is DomainPatch's to write"}},
+	{"BundleHeld", "one that does not go", admin, "domainpatch-bundles", changeBundle(types.MergePatchType, `{"metadata":{"finalizers":["example.com/x"]}}`), []string{"is DomainPatch's to write"}},
+	{"BundleFreed", "one that goes, labelled", admin, "domainpatch-bundles", changeBundle(types.MergePatchType, `{"metadata":{"finalizers":null,"labels":{"x":"y"}}}`), []string{"is DomainPatch's to write"}},
+	{"BundleUnlabelled", "one that the operator forgets", admin, "domainpatch-bundles", changeBundle(types.JSONPatchType, `[{"op":"remove","path":"/metadata/labels"}]`), []string{"is DomainPatch's to write"}},
 	{"MigrationState", "a pod that says that it is the target of a migration", owner, "domainpatch-vmi-status", create(func(s *scene) client.Object {
 		vmi := s.vmi("migrating", nil)
 		vmi.Object["status"] = map[string]any{"migrationState": map[string]any{"targetPod": "p", "targetNode": "n"}}
@@ -164,6 +162,13 @@ var attempts = []attempt{
 
 func create(build func(*scene) client.Object) func(*scene, *user) error {
 	return func(s *scene, u *user) error { return u.Create(s.ctx, build(s)) }
+}
+
+// changeBundle changes the bundle of the VM that has a patch.
+func changeBundle(kind types.PatchType, change string) func(*scene, *user) error {
+	return func(s *scene, u *user) error {
+		return u.Patch(s.ctx, s.bundle(), client.RawPatch(kind, []byte(change)))
+	}
 }
 
 // merge changes an object of KubeVirt's.

@@ -29,6 +29,7 @@ func (s *scene) allElseGoesOn(t *testing.T) {
 	t.Run("TemplateWithoutMetadata", s.templateWithoutMetadata)
 	t.Run("VMOfBefore", s.vmOfBefore)
 	t.Run("StatusByKubeVirt", func(t *testing.T) { s.statusByKubeVirt(t, "patched") })
+	t.Run("BundleRewritten", s.bundleRewritten)
 	t.Run("BundleDeleted", s.bundleDeleted)
 	t.Run("NamespaceEnds", s.namespaceEnds)
 	t.Run("ClusterAdmin", s.clusterAdmin)
@@ -102,6 +103,16 @@ func (s *scene) onNode(t *testing.T, node string) *user {
 	u.Client, err = client.New(u.config, client.Options{Scheme: s.Scheme()})
 	must(t, err)
 	return u
+}
+
+// bundleRewritten writes a bundle as it is, as a migration of the storage version does, and without its
+// managed fields, as some controllers do.
+func (s *scene) bundleRewritten(t *testing.T) {
+	bundle, u := s.bundle(), s.as(t, admin)
+	must(t, s.Get(s.ctx, client.ObjectKeyFromObject(bundle), bundle))
+	must(t, u.Update(s.ctx, bundle.DeepCopy()))
+	bundle.ManagedFields = []metav1.ManagedFieldsEntry{{}} // clears them
+	must(t, u.Update(s.ctx, bundle))
 }
 
 // bundleDeleted lets the namespace's admin delete a bundle in the way that needs the garbage collector,
