@@ -164,7 +164,9 @@ func sharedPVC(vmi VMI, applying []Binding) (*v1alpha1.SharedPVC, error) {
 	case len(with) == 0:
 		return nil, nil
 	case len(with) > 1:
-		return nil, fmt.Errorf("the patches that bind, %s, have a spec.pvc each, and a VM gets at most one: let one of them bind", names(with))
+		return nil, fmt.Errorf("the patches that bind, %s, have a spec.pvc each, and a VM gets at most one: let one of them bind: "+
+			"take the labels %sNAME of the others off the VM template, or ask the cluster's admin for selectors that leave the VM out, "+
+			"which matchConditions cannot", names(with), v1alpha1.ClusterDomainPatchReferencePrefix)
 	}
 	pvc := with[0].Patch.pvc
 	if slices.Contains(vmi.Volumes, pvc.Name) {
@@ -182,7 +184,7 @@ func (b Binding) dispensable() bool {
 func names(bindings []Binding) string {
 	var all []string
 	for _, b := range bindings[:min(len(bindings), reasonsShown)] {
-		all = append(all, b.Patch.Name)
+		all = append(all, b.Patch.ID())
 	}
 	if more := len(bindings) - reasonsShown; more > 0 {
 		all = append(all, fmt.Sprintf("and %d more", more))

@@ -78,7 +78,7 @@ func TestRender(t *testing.T) {
 		}
 	}
 	cases["TooLargeTogether"] = renderCase{"the patches are named", plain, patches{domainPatch("a", everyVMI, large), domainPatch("b", everyVMI, large)}, nil, false, nil,
-		[]string{"the patches that bind, a, b, are too much together", "over the limit of 524288"}}
+		[]string{"the patches that bind, DomainPatch vms/a, DomainPatch vms/b, are too much together", "over the limit of 524288"}}
 	cases["TooLargeIgnored"] = renderCase{"under Ignore it starts without", plain, patches{domainPatch("a", everyVMI, large, ignore), domainPatch("b", everyVMI, large)},
 		[]string{"b"}, false, []string{"DomainPatch vms/a cannot apply beside the others"}, nil}
 	for name, tc := range cases {
@@ -121,7 +121,7 @@ func TestBuildBounded(t *testing.T) {
 		compiled, encoded int // patches
 		err               []string
 	}{
-		"Fail":   {"refused without a look at them", many, func(*v1alpha1.DomainPatch) {}, 0, 0, []string{"p0, p1, p10, and 9997 more", "10000 patches, over the limit of 64"}},
+		"Fail":   {"refused without a look at them", many, func(*v1alpha1.DomainPatch) {}, 0, 0, []string{"DomainPatch vms/p0, DomainPatch vms/p1, DomainPatch vms/p10, and 9997 more", "10000 patches, over the limit of 64"}},
 		"Ignore": {"the first ones", many, ignore, bundle.MaxPatches, bundle.MaxPatches, nil},
 		"Large":  {"what fits", bundle.MaxPatches, func(dp *v1alpha1.DomainPatch) { ignore(dp); large(dp) }, bundle.MaxPatches, 1, nil},
 	}

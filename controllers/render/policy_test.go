@@ -115,7 +115,7 @@ func TestSharedPVC(t *testing.T) {
 	}{
 		"None":     {"no patch brings one", patches{clusterPatch("a", func(cdp *v1alpha1.ClusterDomainPatch) { cdp.Spec.Selector = &metav1.LabelSelector{} })}, []string{"a"}, "", nil},
 		"One":      {"as the patch says", patches{sharing("ovmf")}, []string{"disk"}, "ovmf", nil},
-		"Two":      {"a pod gets one", patches{sharing("a"), sharing("b")}, nil, "", []string{"a, b", "at most one"}},
+		"Two":      {"a pod gets one", patches{sharing("a"), sharing("b")}, nil, "", []string{"ClusterDomainPatch a, ClusterDomainPatch b", "at most one", "take the labels clusterdomainpatch.kubevirt.io/NAME of the others"}},
 		"LeftOut":  {"what does not apply brings nothing", patches{sharing("a", broken), sharing("b")}, nil, "b", nil},
 		"Conflict": {"two volumes of one name", patches{sharing("disk")}, []string{"other", "disk"}, "", []string{"ClusterDomainPatch disk: spec.pvc.name", `"disk"`}},
 	}
