@@ -27,7 +27,8 @@ func CacheOptions() cache.ByObject {
 
 // slim drops what the reconciler does not need: all content of a ConfigMap that has our label
 // and is no bundle, among the rest, so that it costs little whatever its owner writes into it.
-// Bundles are kept whole, to be restored. What bounds them is what bounds ConfigMaps: quotas.
+// Bundles are kept whole, to be restored. What bounds them is what bounds ConfigMaps: quotas. To
+// decode them would bound nothing: who can write a text and its hash can write a bundle as well.
 func slim(object any) (any, error) {
 	cm, ok := object.(*corev1.ConfigMap)
 	if !ok { // the tombstone of one that has been through here
