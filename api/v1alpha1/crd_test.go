@@ -269,6 +269,9 @@ func testStatus(t *testing.T, c client.Client, config *rest.Config) {
 	if n := patch.Status.ObservedGeneration; n != -1 { // else kstatus would take it for done
 		t.Errorf("observedGeneration of a new patch is %d, want -1", n)
 	}
+	if diff := cmp.Diff([]any{nil, nil, nil, 0.0, 0.0, 0.0, 0.0}, columns(t, config, "status")); diff != "" { // counts that are zero are never written
+		t.Errorf("kubectl get of a new patch: -want, +got:\n%s", diff)
+	}
 	patch.Status = v1alpha1.DomainPatchStatus{
 		ObservedGeneration: 1,
 		Conditions: []metav1.Condition{

@@ -192,11 +192,13 @@ type DomainPatchStatus struct {
 	// matched counts the VMIs that would bind this patch if they were created now.
 	//
 	// +optional
+	// +kubebuilder:default=0
 	Matched int32 `json:"matched"`
 
 	// current counts the matched VMIs that run with the very patches that they would get now.
 	//
 	// +optional
+	// +kubebuilder:default=0
 	Current int32 `json:"current"`
 
 	// outdated counts the VMIs that run with other patches than would bind now: matched ones
@@ -205,6 +207,7 @@ type DomainPatchStatus struct {
 	// restarted. A changed DomainPatchPolicy alone makes no VMI outdated.
 	//
 	// +optional
+	// +kubebuilder:default=0
 	Outdated int32 `json:"outdated"`
 
 	// failed counts the VMIs whose start failed in a hook of DomainPatch, for a reason that
@@ -212,6 +215,7 @@ type DomainPatchStatus struct {
 	// hook sidecar. They are counted as current or outdated, too.
 	//
 	// +optional
+	// +kubebuilder:default=0
 	Failed int32 `json:"failed"`
 
 	// outdatedVMIs are the VMIs that outdated counts: the first ten, by namespace and name.
