@@ -44,7 +44,7 @@ var (
 	// Patches is the number of patches by the status of their condition Ready.
 	Patches = gauge("domainpatch_patches", "Patches by the status of their condition Ready.",
 		label{"kind", []string{"DomainPatch", "ClusterDomainPatch"}},
-		label{"ready", []string{"True", "False", "Unknown"}})
+		label{"ready", []string{"True", "False"}})
 
 	// VMIs is the number of VMIs that patches match. A failed one is counted as current or outdated, too.
 	VMIs = gauge("domainpatch_vmis", "VMIs that patches match, by how they fare with them.",
