@@ -84,7 +84,7 @@ var newFailure = predicate.Funcs{
 
 func shimsError(object client.Object) string {
 	if e, ok := object.(*corev1.Event); ok {
-		return ourPart(e.Message)
+		return kubevirt.ShimsError(e.Message)
 	}
 	return ""
 }

@@ -30,7 +30,7 @@ type failures struct {
 // condition, so where it is another one's, the shim's may stand in an event alone.
 func (f *failures) of(ctx context.Context, vmi *kubevirt.VirtualMachineInstance, image string) (string, error) {
 	failure := vmi.SyncFailure()
-	message := ourPart(failure.Message)
+	message := kubevirt.ShimsError(failure.Message)
 	switch {
 	case failure.Type == "" || vmi.Annotations[v1alpha1.BundleAnnotation] == "":
 		return "", nil
@@ -45,7 +45,7 @@ func (f *failures) of(ctx context.Context, vmi *kubevirt.VirtualMachineInstance,
 		}
 	}
 	if e := f.events[vmi.UID]; e != nil {
-		return ourPart(e.Message), nil
+		return kubevirt.ShimsError(e.Message), nil
 	}
 	return "", nil
 }
@@ -59,7 +59,7 @@ func (f *failures) readEvents(ctx context.Context) error {
 	for i := range list.Items {
 		e := &list.Items[i]
 		last := f.events[e.InvolvedObject.UID]
-		if e.Reason == kubevirt.EventSyncFailed && ourPart(e.Message) != "" && (last == nil || isLater(e, last)) {
+		if e.Reason == kubevirt.EventSyncFailed && kubevirt.ShimsError(e.Message) != "" && (last == nil || isLater(e, last)) {
 			f.events[e.InvolvedObject.UID] = e
 		}
 	}
@@ -72,14 +72,6 @@ func isLater(e, than *corev1.Event) bool {
 		return e.Name > than.Name
 	}
 	return than.LastTimestamp.Before(&e.LastTimestamp)
-}
-
-// ourPart is an error from where the shim's begins; empty where there is none.
-func ourPart(message string) string {
-	if i := strings.Index(message, kubevirt.ErrorPrefix); i >= 0 {
-		return message[i:]
-	}
-	return ""
 }
 
 // cannotPull is the reason where a message of the kubelet's is about the image of the shim. It

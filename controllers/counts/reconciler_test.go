@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -109,28 +110,28 @@ func TestReconcile(t *testing.T) {
 	}
 	inPlain := outdated(plain, "w")
 	inVMS := outdated("vms", "v")
-	const message = "domainpatch: DomainPatch vms/a: spec.domain[0]: no"
+	const message = "domainpatch: DomainPatch vms/a: spec.domain[0]: no \"x\" here"
 	failures := []v1alpha1.VMIFailure{{VMIReference: inVMS[0], Message: message}}
 	steps := []struct {
 		reason  string
 		do      func() error
 		dp, cdp tally
-		events  int
+		event   string // one, that begins like this
 	}{
-		{"no VMI", func() error { return nil }, tally{}, tally{}, 0},
+		{"no VMI", func() error { return nil }, tally{}, tally{}, ""},
 		{"one with both patches, and one in a namespace that is not selected", func() error { return errors.Join(c.Create(t.Context(), v), c.Create(t.Context(), w)) },
-			tally{1, 1, 0, 0, nil, nil}, tally{1, 1, 0, 0, nil, nil}, 0},
+			tally{1, 1, 0, 0, nil, nil}, tally{1, 1, 0, 0, nil, nil}, ""},
 		{"the other namespace is selected, too", func() error {
 			return c.Patch(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: plain}}, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"tier":"gold"}}}`)))
-		}, tally{1, 1, 0, 0, nil, nil}, tally{2, 1, 1, 0, inPlain, nil}, 1},
+		}, tally{1, 1, 0, 0, nil, nil}, tally{2, 1, 1, 0, inPlain, nil}, `Normal VMsOutdated 1 VM runs with other patches`},
 		{"the VMI cannot be started", func() error {
-			return c.Patch(t.Context(), v, client.RawPatch(types.MergePatchType, []byte(`{"status":{"conditions":[{"type":"Synchronized","status":"False","message":"`+message+`"}]}}`)))
-		}, tally{1, 1, 0, 1, nil, failures}, tally{2, 1, 1, 0, inPlain, nil}, 1},
+			return c.Patch(t.Context(), v, client.RawPatch(types.MergePatchType, []byte(`{"status":{"conditions":[{"type":"Synchronized","status":"False","message":`+strconv.Quote(fmt.Sprintf("failed: %q", message))+`}]}}`)))
+		}, tally{1, 1, 0, 1, nil, failures}, tally{2, 1, 1, 0, inPlain, nil}, `Warning VMsFailed 1 VM does not start, first vms/v: ` + message},
 		{"a changed patch", func() error {
 			a.Spec.Domain[0].Path = "/domain/description"
 			return c.Update(t.Context(), a)
-		}, tally{1, 0, 1, 1, inVMS, failures}, tally{2, 0, 2, 0, append(slices.Clone(inPlain), inVMS...), nil}, 1},
-		{"no VMI any more", func() error { return errors.Join(c.Delete(t.Context(), v), c.Delete(t.Context(), w)) }, tally{}, tally{}, 0},
+		}, tally{1, 0, 1, 1, inVMS, failures}, tally{2, 0, 2, 0, append(slices.Clone(inPlain), inVMS...), nil}, `Normal VMsOutdated 1 VM runs with other patches`},
+		{"no VMI any more", func() error { return errors.Join(c.Delete(t.Context(), v), c.Delete(t.Context(), w)) }, tally{}, tally{}, ""},
 	}
 	for _, step := range steps {
 		if err := step.do(); err != nil {
@@ -158,12 +159,13 @@ func TestReconcile(t *testing.T) {
 		if versions[0] != versions[1] {
 			t.Errorf("written though nothing changed: %s", step.reason)
 		}
-		if n := len(recorder.Events); n != step.events {
-			t.Errorf("%d events, want %d: %s", n, step.events, step.reason)
+		if n := len(recorder.Events); n != min(len(step.event), 1) {
+			t.Errorf("%d events, want %q: %s", n, step.event, step.reason)
 		}
 		for range len(recorder.Events) {
-			if event := <-recorder.Events; strings.Contains(event, "%!") {
-				t.Errorf("event %q", event)
+			event := <-recorder.Events
+			if !strings.HasPrefix(event, step.event) || strings.Contains(event, "%!") || strings.HasSuffix(event, `"`) {
+				t.Errorf("event %q, want %q: %s", event, step.event, step.reason)
 			}
 		}
 	}

@@ -72,11 +72,18 @@ func numbersOf(p render.Patch) (target client.Object, have tally) {
 func (r *Reconciler) report(p render.Patch, before, after tally) {
 	if before.Outdated == 0 && after.Outdated > 0 {
 		r.Events.Eventf(p.Object, nil, corev1.EventTypeNormal, ReasonOutdated, "Count",
-			"%d VMs run with other patches than would bind now: restart them, status.outdatedVMIs lists the first", after.Outdated)
+			"%s with other patches than would bind now, until restarted: status.outdatedVMIs lists the first", number(after.Outdated, "VM runs", "VMs run"))
 	}
 	if before.Failed == 0 && after.Failed > 0 {
 		first := after.Failures[0]
 		r.Events.Eventf(p.Object, nil, corev1.EventTypeWarning, ReasonFailed, "Count", "%.1000s",
-			fmt.Sprintf("%d VMs do not start, %s/%s among them: %s", after.Failed, first.Namespace, first.Name, first.Message))
+			fmt.Sprintf("%s, first %s/%s: %s", number(after.Failed, "VM does not start", "VMs do not start"), first.Namespace, first.Name, first.Message))
 	}
+}
+
+func number(n int32, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, several)
 }

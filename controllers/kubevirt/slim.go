@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -118,10 +119,33 @@ func isSHA256(text string) bool {
 
 // essential is the part of an error that is ours, if any, within maxMessage.
 func essential(message string) string {
-	if i := strings.Index(message, ErrorPrefix); i > 0 {
-		message = message[i:]
+	if ours := ShimsError(message); ours != "" {
+		message = ours
 	}
 	return strings.Clone(strings.ToValidUTF8(message[:min(len(message), maxMessage)], ""))
+}
+
+// ShimsError is an error from where the shim's begins; empty where there is none. KubeVirt
+// repeats errors as quoted texts: of such a one it is what was quoted.
+func ShimsError(message string) string {
+	i := strings.Index(message, ErrorPrefix)
+	if i < 0 {
+		return ""
+	}
+	ours := message[i:]
+	if strings.Count(message[:i], `"`)%2 == 0 {
+		return ours
+	}
+	if whole, err := strconv.Unquote(`"` + ours); err == nil {
+		return whole
+	}
+	const longestEscape = len(`\U0010ffff`)
+	for cut := range min(len(ours), longestEscape) { // the message was cut, perhaps within an escape
+		if plain, err := strconv.Unquote(`"` + ours[:len(ours)-cut] + `"`); err == nil {
+			return plain
+		}
+	}
+	return strings.TrimSuffix(ours, `"`)
 }
 
 // SyncFailures says which events a cache holds, and what of them: those with reason

@@ -231,3 +231,25 @@ func live() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// TestShimsError quotes errors as KubeVirt does (handleError of pkg/virt-handler/cmd-client), and cuts them.
+func TestShimsError(t *testing.T) {
+	const ours = `domainpatch: DomainPatch vms/a: the value "ä\\" is no number`
+	quoted := fmt.Sprintf("server error. command SyncVMI failed: %q", "rpc error: code = Unknown desc = "+ours)
+	for name, tc := range map[string]struct{ message, want string }{
+		"Quoted":         {quoted, ours},
+		"Plain":          {"server error: " + ours, ours},
+		"Twice":          {kubevirt.ShimsError(quoted), ours},
+		"Beside":         {`command "SyncVMI" failed: ` + ours, ours},
+		"None":           {`command failed: "no connection"`, ""},
+		"Cut":            {quoted[:strings.Index(quoted, " is no")], `domainpatch: DomainPatch vms/a: the value "ä\\"`},
+		"Cut in escape":  {quoted[:strings.Index(quoted, `\"ä`)+1], "domainpatch: DomainPatch vms/a: the value "},
+		"Quoted by hand": {`failed: "` + ours + `"`, ours},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := kubevirt.ShimsError(tc.message); got != tc.want {
+				t.Errorf("of %s:\n%s\nwant\n%s", tc.message, got, tc.want)
+			}
+		})
+	}
+}
