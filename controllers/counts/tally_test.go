@@ -217,7 +217,7 @@ func TestCount(t *testing.T) {
 		"Event of another": {"another VMI", one(vmi(t, "v", withA, labelled(ref+"a"), failing("x", "no connection"))), []client.Object{a}, nil,
 			[]*corev1.Event{syncFailed("e", "w", fmt.Sprintf(syncError, "no")), syncFailed("f", "v", "no connection")}, counts{"a": {1, 1, 0, 0}}},
 		"Pull":         {"the node cannot pull the shim", one(vmi(t, "v", withA, labelled(ref+"a"), failing("ImagePullBackOff", `Back-off pulling image "example/shim:v1"`))), []client.Object{a}, nil, nil, counts{"a": {1, 1, 0, 1}}},
-		"Pull, full":   {"as containerd says it", one(vmi(t, "v", withA, labelled(ref+"a"), failing("ErrImagePull", `failed to pull and unpack image "docker.io/example/shim:v1": not found`))), []client.Object{a}, nil, nil, counts{"a": {1, 1, 0, 1}}},
+		"Pull, full":   {"as containerd says it", one(vmi(t, "v", withA, labelled(ref+"a"), failing("ErrImagePull", `failed to pull and unpack image "registry.example/example/shim:v1": not found`))), []client.Object{a}, nil, nil, counts{"a": {1, 1, 0, 1}}},
 		"Pull another": {"another image, of a similar name", one(vmi(t, "v", withA, labelled(ref+"a"), failing("ErrImagePull", `Back-off pulling image "myexample/shim:v1", "example/shim-x:v1"`))), []client.Object{a}, nil, nil, counts{"a": {1, 1, 0, 0}}},
 	}
 	for name, tc := range cases {
