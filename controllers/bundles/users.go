@@ -53,15 +53,22 @@ func (VMIs) Bundle(object client.Object) string {
 func (v VMIs) Named(ctx context.Context, namespace string, found func(configMap string)) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(kubevirt.GroupVersion.WithKind("VirtualMachineInstanceList"))
-	for {
-		err := v.Reader.List(ctx, list, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(list.Continue))
-		if err != nil {
-			return fmt.Errorf("cannot list the VirtualMachineInstances of namespace %s: %w", namespace, err)
-		}
+	return EachPage(ctx, v.Reader, list, namespace, func() {
 		for i := range list.Items {
 			FindNames(list.Items[i].Annotations, found)
 		}
-		if list.Continue == "" {
+	})
+}
+
+// EachPage lists the objects of a namespace live, and tells of each page that the list holds then.
+func EachPage(ctx context.Context, reader client.Reader, list client.ObjectList, namespace string, page func()) error {
+	for {
+		err := reader.List(ctx, list, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(list.GetContinue()))
+		if err != nil {
+			return fmt.Errorf("cannot list what names bundles in namespace %s: %w", namespace, err)
+		}
+		page()
+		if list.GetContinue() == "" {
 			return nil
 		}
 	}

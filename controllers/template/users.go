@@ -5,7 +5,6 @@ package template
 
 import (
 	"context"
-	"fmt"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -14,9 +13,6 @@ import (
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/controllers/render"
 )
-
-// pageSize is how many VMs a live list asks for at once.
-const pageSize = 500
 
 // Users are the VirtualMachines whose templates name bundles. A stopped VM needs its bundle, too:
 // nothing writes the template again when it starts. They implement bundles.Users.
@@ -40,20 +36,13 @@ func (Users) Bundle(object client.Object) string {
 // Named implements bundles.Users.
 func (u Users) Named(ctx context.Context, namespace string, found func(configMap string)) error {
 	list := &kubevirt.VirtualMachineList{}
-	for {
-		err := u.Reader.List(ctx, list, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(list.Continue))
-		if err != nil {
-			return fmt.Errorf("cannot list the VirtualMachines of namespace %s: %w", namespace, err)
-		}
+	return bundles.EachPage(ctx, u.Reader, list, namespace, func() {
 		for i := range list.Items {
 			if template := list.Items[i].Spec.Template; template != nil {
 				bundles.FindNames(template.Metadata.Annotations, found)
 			}
 		}
-		if list.Continue == "" {
-			return nil
-		}
-	}
+	})
 }
 
 // Load implements bundles.Users.

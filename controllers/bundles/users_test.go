@@ -1,0 +1,42 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
+)
+
+// A bundle that only a VMI of the last page names is in use.
+func TestNamedOnAllPages(t *testing.T) {
+	const pages = 3
+	hash := func(page int) string { return strings.Repeat(fmt.Sprint(page), 64) }
+	reader := interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{
+		List: func(_ context.Context, _ client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			options := (&client.ListOptions{}).ApplyOptions(opts)
+			page := len(options.Continue) // a continue token has as many letters as pages went before
+			object := metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.BundleAnnotation: hash(page)}}}
+			list.(*metav1.PartialObjectMetadataList).Items = []metav1.PartialObjectMetadata{object}
+			list.SetContinue(strings.Repeat("x", (page+1)%pages))
+			return nil
+		},
+	})
+	var found []string
+	err := VMIs{Reader: reader}.Named(t.Context(), "vms", func(name string) { found = append(found, name) })
+	for page := range pages {
+		if name := v1alpha1.BundleConfigMapPrefix + hash(page)[:v1alpha1.BundleIDLength]; err != nil || !slices.Contains(found, name) {
+			t.Errorf("found %v (%v), want also %s of page %d", found, err, name, page)
+		}
+	}
+}
