@@ -90,7 +90,7 @@ type DomainPatchPolicyStatus struct {
 
 	// conditions are Accepted (every path compiles) and Ready (it is enforced). While a policy that selects a namespace
 	// is not accepted, the namespace's patches are not applied: under failurePolicy Fail
-	// the VMI is refused, under Ignore it starts without them.
+	// the VMI is refused, under Ignore it starts without those that it does not demand.
 	//
 	// +optional
 	// +listType=map

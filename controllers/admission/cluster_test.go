@@ -51,7 +51,8 @@ func testClusterObjects(t *testing.T, s *suite) {
 		"missing":    {"a demand of what does not exist", vmi(b, "missing", clusterRef+"none", "true"), nil, nil, false, nil, []string{"ClusterDomainPatch none does not exist"}},
 		"volume":     {"a claim beside the patch", vmi(b, "volume", clusterRef+"ovmf", "true"), []string{"ovmf"}, nil, true, nil, nil},
 		"bad-policy": {"what it allows cannot be told", vmi(lax, "bad-policy", ref+"own", "true"), nil, nil, false, nil, []string{"DomainPatch team-lax/own cannot apply", "DomainPatchPolicy team-lax: spec.allow[0].path"}},
-		"bad-ignore": {"under Ignore it starts without", vmi(lax, "bad-ignore", ref+"own-ignored", "true", clusterRef+"named", "true"), []string{"named"}, nil, false, []string{"DomainPatch team-lax/own-ignored cannot apply"}, nil},
+		"bad-demand": {"a demand is one under Ignore, too", vmi(lax, "bad-demand", ref+"own-ignored", "true"), nil, nil, false, nil, []string{"DomainPatch team-lax/own-ignored cannot apply"}},
+		"bad-ignore": {"under Ignore it starts without", vmi(lax, "bad-ignore", ref+"own-ignored", "optional", clusterRef+"named", "true"), []string{"named"}, nil, false, []string{"DomainPatch team-lax/own-ignored cannot apply"}, nil},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
