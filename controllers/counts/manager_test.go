@@ -240,7 +240,7 @@ func checkStreamed(t *testing.T, asked *requests) {
 			}
 		}
 	}
-	if streams != 1 {
-		t.Errorf("%d streams of VMIs, want 1", streams)
+	if streams == 0 { // a busy API server may end one, and another begins
+		t.Error("no stream of VMIs")
 	}
 }
