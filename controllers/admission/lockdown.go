@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -53,7 +52,7 @@ func (l *Lockdown) handle(ctx context.Context, req admission.Request) (admission
 	if err == nil {
 		return admission.Allowed(""), nil
 	}
-	err = fmt.Errorf("lockdown: %s", strings.ReplaceAll(err.Error(), "\n", "; ")) // a warning is one line
+	err = fmt.Errorf("lockdown: %s", render.Line(err)) // a warning is one line
 	metrics.LockdownViolations.WithLabelValues(string(l.Mode), req.Resource.Resource).Inc()
 	if l.Mode == LockdownEnforce {
 		return admission.Response{}, refuse(err)

@@ -113,7 +113,7 @@ func (r refusal) Unwrap() error { return r.error }
 // unless it has a kind of its own; an error of the API server keeps its kind, so that the
 // client knows whether it is worth trying again.
 func refused(ctx context.Context, err error) (response admission.Response, result string) {
-	message := strings.ReplaceAll(err.Error(), "\n", "; ")
+	message := render.Line(err)
 	status := apierrors.APIStatus(nil)
 	hasStatus := errors.As(err, &status)
 	if !errors.As(err, &refusal{}) {

@@ -88,7 +88,7 @@ func (r *Reconciler) find(ctx context.Context, key types.NamespacedName, namespa
 
 // rendered gives the bundle if the users of the ConfigMap would get it now, too.
 func (r *Reconciler) rendered(ctx context.Context, key types.NamespacedName, namespace render.Namespace) (string, error) {
-	objects, err := r.objects(ctx, namespace.Name)
+	objects, err := Objects(ctx, r.Store.Reader, namespace.Name)
 	if err != nil {
 		return "", err
 	}
@@ -112,15 +112,15 @@ func (r *Reconciler) rendered(ctx context.Context, key types.NamespacedName, nam
 	return "", nil
 }
 
-// objects reads what decides about the patches of a namespace's VMs.
-func (r *Reconciler) objects(ctx context.Context, namespace string) (render.Objects, error) {
+// Objects reads what decides about the patches of a namespace's VMs, beside the namespace.
+func Objects(ctx context.Context, reader client.Reader, namespace string) (render.Objects, error) {
 	var namespaced v1alpha1.DomainPatchList
 	var cluster v1alpha1.ClusterDomainPatchList
 	var policies v1alpha1.DomainPatchPolicyList
 	err := errors.Join(
-		r.Store.Reader.List(ctx, &namespaced, client.InNamespace(namespace)),
-		r.Store.Reader.List(ctx, &cluster),
-		r.Store.Reader.List(ctx, &policies),
+		reader.List(ctx, &namespaced, client.InNamespace(namespace)),
+		reader.List(ctx, &cluster),
+		reader.List(ctx, &policies),
 	)
 	return render.Objects{Patches: render.Patches(namespaced.Items, cluster.Items), Policies: policies.Items}, err
 }

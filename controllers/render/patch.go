@@ -173,7 +173,7 @@ func (p Patch) checkBinding() error {
 	}
 	if p.pvc != nil {
 		if err := p.pvc.Validate(); err != nil {
-			errs = append(errs, p.fieldError("spec.pvc", errors.New(line(err))))
+			errs = append(errs, p.fieldError("spec.pvc", errors.New(Line(err))))
 		}
 	}
 	return errors.Join(errs...)
@@ -188,7 +188,7 @@ func (p Patch) fieldError(field string, err error) error {
 func Reasons(err error, most int) string {
 	found := patch.Errors(err)
 	if len(found) == 0 {
-		return line(err)
+		return Line(err)
 	}
 	var parts []string
 	for _, e := range found[:min(most, len(found))] {
@@ -200,7 +200,7 @@ func Reasons(err error, most int) string {
 	return strings.Join(parts, "; ")
 }
 
-// line makes one line of joined errors.
-func line(err error) string {
+// Line makes one line of joined errors.
+func Line(err error) string {
 	return strings.ReplaceAll(err.Error(), "\n", "; ")
 }

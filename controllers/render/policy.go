@@ -105,6 +105,6 @@ func (b Binding) ungovernable(limits governance) (reason error, refuse bool) {
 	if !b.limited() || limits.notAccepted == nil {
 		return nil, false
 	}
-	return fmt.Errorf("%s cannot apply, for a policy of its namespace is not accepted: %s", b.Patch.ID(), line(limits.notAccepted)),
+	return fmt.Errorf("%s cannot apply, for a policy of its namespace is not accepted: %s", b.Patch.ID(), Line(limits.notAccepted)),
 		!b.dispensable()
 }

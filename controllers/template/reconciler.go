@@ -5,9 +5,7 @@ package template
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -65,7 +63,7 @@ func (r *Reconciler) renderVM(ctx context.Context, name types.NamespacedName) er
 		return ctx.Err()
 	}
 	if err != nil { // the user's: a change of what it names comes back here
-		r.remember(&vm, trouble{reason: EventNotRendered, text: line(err)})
+		r.remember(&vm, trouble{reason: EventNotRendered, text: render.Line(err)})
 		return nil
 	}
 	owned, err := r.write(ctx, &vm, bundle)
@@ -74,7 +72,7 @@ func (r *Reconciler) renderVM(ctx context.Context, name types.NamespacedName) er
 	}
 	found := trouble{}
 	if owned != nil {
-		found = trouble{reason: EventAnnotationTaken, text: line(owned)}
+		found = trouble{reason: EventAnnotationTaken, text: render.Line(owned)}
 		for _, b := range bindings {
 			found.taken = append(found.taken, requestFor(b.Patch))
 		}
@@ -115,16 +113,11 @@ func (r *Reconciler) render(ctx context.Context, vm *kubevirt.VirtualMachine, na
 // read reads what decides about the VMs of a namespace.
 func (r *Reconciler) read(ctx context.Context, name string) (render.Namespace, render.Objects, error) {
 	var namespace corev1.Namespace
-	var patches v1alpha1.DomainPatchList
-	var cluster v1alpha1.ClusterDomainPatchList
-	var policies v1alpha1.DomainPatchPolicyList
-	err := errors.Join(
-		r.Client.Get(ctx, client.ObjectKey{Name: name}, &namespace),
-		r.Client.List(ctx, &patches, client.InNamespace(name)),
-		r.Client.List(ctx, &cluster),
-		r.Client.List(ctx, &policies))
-	return render.Namespace{Name: name, Labels: namespace.Labels},
-		render.Objects{Patches: render.Patches(patches.Items, cluster.Items), Policies: policies.Items}, err
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: name}, &namespace); err != nil {
+		return render.Namespace{}, render.Objects{}, err
+	}
+	objects, err := bundles.Objects(ctx, r.Client, name)
+	return render.Namespace{Name: name, Labels: namespace.Labels}, objects, err
 }
 
 // write makes the template's annotations those of the bundle. Where they are another
@@ -177,5 +170,3 @@ func (r *Reconciler) apply(ctx context.Context, vm *kubevirt.VirtualMachine, ann
 	stored, _, err := unstructured.NestedStringMap(object.Object, "spec", "template", "metadata", "annotations")
 	return stored, err
 }
-
-func line(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
