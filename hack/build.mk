@@ -24,7 +24,7 @@ touch $(abspath $(2)); echo "$(2): built"
 endef
 
 CONTROLPLANE := bin/controlplane
-CONTROLPLANE_LINKS := $(addprefix $(CONTROLPLANE)/,etcd kube-apiserver kube-controller-manager)
+CONTROLPLANE_LINKS := $(addprefix $(CONTROLPLANE)/,etcd kube-apiserver kube-controller-manager kubectl)
 KUBEVIRT := bin/kubevirt
 KUBEVIRT_STOCK := $(addprefix $(KUBEVIRT)/,virt-api virt-controller sidecar-shim)
 KUBEVIRT_MODULE := test/kubevirt/go.mod test/kubevirt/go.sum $(shell find test/kubevirt/stubs -name '*.go')
@@ -34,7 +34,7 @@ DOMAINS := $(patsubst test/kubevirt/testdata/vmis/%.yaml,patch/testdata/domains/
 ifeq ($(KUBEBUILDER_ASSETS),)
 controlplane: $(CONTROLPLANE_LINKS)
 endif
-controlplane: ## Build etcd and Kubernetes into bin/controlplane (7 minutes on 2 cores, once), unless KUBEBUILDER_ASSETS is set
+controlplane: ## Build etcd, Kubernetes and kubectl into bin/controlplane (7 minutes on 2 cores, once), unless KUBEBUILDER_ASSETS is set
 	@$(if $(KUBEBUILDER_ASSETS),echo "nothing to build: the tests use KUBEBUILDER_ASSETS=$(KUBEBUILDER_ASSETS)",:)
 
 .PHONY: kubevirt

@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: The DomainPatch Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command controlplane is etcd, kube-apiserver and kube-controller-manager in
-// one program: the name it is called by chooses which one it is. Linked under
-// those three names its folder serves as KUBEBUILDER_ASSETS, so that tests get
-// a real control plane from Go modules alone, without a download of binaries.
-// It is for tests only; nothing in the product uses it.
+// Command controlplane is etcd, kube-apiserver, kube-controller-manager and
+// kubectl in one program: the name it is called by chooses which one it is.
+// Linked under those names its folder serves as KUBEBUILDER_ASSETS, so that
+// tests get a real control plane from Go modules alone, without a download of
+// binaries. It is for tests only; nothing in the product uses it.
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	kubectl "k8s.io/kubectl/pkg/cmd"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 )
 
@@ -29,8 +30,10 @@ func main() {
 		os.Exit(cli.Run(apiserver.NewAPIServerCommand()))
 	case "kube-controller-manager":
 		os.Exit(cli.Run(controllermanager.NewControllerManagerCommand()))
+	case "kubectl":
+		os.Exit(cli.Run(kubectl.NewDefaultKubectlCommand()))
 	default:
-		fmt.Fprintf(os.Stderr, "controlplane: no program %q in here; call it by a link named etcd, kube-apiserver or kube-controller-manager\n", name)
+		fmt.Fprintf(os.Stderr, "controlplane: no program %q in here; call it by a link named etcd, kube-apiserver, kube-controller-manager or kubectl\n", name)
 		os.Exit(2)
 	}
 }
