@@ -69,6 +69,13 @@ test: controlplane kubevirt xmllint python3 ## All tests
 	cd test/kubevirt && go test -count=1 -timeout 20m ./... # the cache does not see the programs that these tests build
 	cd test/kubevirt/oldest && go test -count=1 -parallel 16 ./... # most of their time is a sleep of KubeVirt's
 
+.PHONY: docs
+docs: ## Build the site of docs into out/docs, with every link and anchor checked (node 18 or later; npm's registry)
+	$(call debian,npm,npm)
+	cd docs && npm ci --no-fund --no-audit --loglevel=error && npm run --silent build
+	@if [ -d out/playground ]; then rm -rf out/docs/playground && cp -r out/playground out/docs/playground; fi
+	go run ./test/docs/site out/docs
+
 .PHONY: test-chaos
 test-chaos: VMS ?= 500
 test-chaos: KILLS ?= 30

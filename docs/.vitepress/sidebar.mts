@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import { readdirSync, readFileSync } from 'node:fs'
+import type { DefaultTheme } from 'vitepress'
+
+const decisions = new URL('../adr/', import.meta.url)
+
+// sidebar lists every page; a test holds it to that.
+export const sidebar: DefaultTheme.SidebarItem[] = [
+  {
+    text: 'Start here',
+    items: [
+      { text: 'Getting started', link: '/getting-started' },
+    ],
+  },
+  {
+    text: 'Writing patches',
+    items: [
+      { text: 'The rules', link: '/rules' },
+    ],
+  },
+  {
+    text: 'Running it',
+    items: [
+      { text: 'Operations', link: '/operations' },
+      { text: 'Security', link: '/security' },
+      { text: 'Git: Argo CD and Flux', link: '/gitops' },
+      { text: 'The shim', link: '/shim' },
+      { text: 'Performance', link: '/performance' },
+    ],
+  },
+  {
+    text: 'Decisions',
+    collapsed: true,
+    items: [{ text: 'All decisions', link: '/adr/' }, ...readdirSync(decisions).filter((file) => /^\d/.test(file)).sort().map(decision)],
+  },
+]
+
+function decision(file: string): DefaultTheme.SidebarItem {
+  const title = readFileSync(new URL(file, decisions), 'utf8').match(/^# (?:ADR )?(?:\d+[.:]? )?(.*)$/m)?.[1] ?? file
+  return { text: `${file.slice(0, 4)} ${title.replaceAll('`', '')}`, link: `/adr/${file.replace(/\.md$/, '')}` }
+}
