@@ -39,6 +39,28 @@ func (e *Error) Detail() string {
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Offset is where in the text of the field, a path, an expression or XML, the mistake stands, in
+// bytes from its start. It is 0 where that is not known.
+func (e *Error) Offset() int {
+	var place interface{ Offset() int }
+	if !errors.As(e.Err, &place) {
+		return 0
+	}
+	return place.Offset()
+}
+
+// placed is an error at a place of an expression, in bytes from its start.
+type placed struct {
+	error
+	offset int
+}
+
+// Offset is the place.
+func (p placed) Offset() int { return p.offset }
+
+// Unwrap returns the error without its place.
+func (p placed) Unwrap() error { return p.error }
+
 // Errors lists the single errors that Compile joined, in the order of the patch's text.
 // An error of another origin yields none.
 func Errors(err error) []*Error {

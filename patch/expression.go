@@ -145,10 +145,10 @@ func (c *compiler) compileNew(src source) (*expression, error) {
 	}
 	checked, issues := env.Compile(src.text)
 	if issues.Err() != nil {
-		return nil, celErrors(issues)
+		return nil, celErrors(src.text, issues)
 	}
 	e := &expression{result: checked.OutputType(), paths: map[string]*selector.Path{}, patterns: map[string]*pattern{}}
-	if err := c.inspect(e, checked.NativeRep()); err != nil {
+	if err := c.inspect(e, src.text, checked.NativeRep()); err != nil {
 		return nil, err
 	}
 	e.program, err = env.Program(checked, cel.CostLimit(maxExpressionCost), cel.CostTracking(cost{e.patterns}),
@@ -179,8 +179,9 @@ func (c *compiler) shareCosts(own *interpreter.CostTracker) error {
 	return nil
 }
 
-// celErrors puts the issues of CEL on one line, each with its position.
-func celErrors(issues *cel.Issues) error {
+// celErrors puts the issues of CEL with a text on one line, each with its position. The place of
+// the error is that of the first one.
+func celErrors(text string, issues *cel.Issues) error {
 	var lines []string
 	for _, e := range issues.Errors() {
 		line := fmt.Sprintf("%d:%d: %s", e.Location.Line(), e.Location.Column()+1, strings.Join(strings.Fields(e.Message), " "))
@@ -189,21 +190,50 @@ func celErrors(issues *cel.Issues) error {
 		}
 		lines = append(lines, line)
 	}
-	return errors.New(strings.Join(lines, "; "))
+	first := issues.Errors()[0].Location
+	return placed{errors.New(strings.Join(lines, "; ")), offsetAt(text, first.Line(), first.Column())}
+}
+
+// offsetAt is the place in a text, in bytes, of a line, from 1, and a column in it, in characters from 0.
+func offsetAt(text string, line, column int) int {
+	rest := text
+	for ; line > 1; line-- {
+		_, rest, _ = strings.Cut(rest, "\n")
+	}
+	offset := len(text) - len(rest)
+	for i := range rest {
+		if column == 0 {
+			return offset + i
+		}
+		column--
+	}
+	return len(text)
 }
 
 // inspect looks through the checked expression for what CEL itself does not check.
-func (c *compiler) inspect(e *expression, checked *ast.AST) error {
+func (c *compiler) inspect(e *expression, text string, checked *ast.AST) error {
 	var errs []error
 	ast.PreOrderVisit(checked.Expr(), ast.NewExprVisitor(func(n ast.Expr) {
 		switch n.Kind() {
 		case ast.SelectKind:
 			e.noteVariable(n.AsSelect())
 		case ast.CallKind:
-			errs = append(errs, e.compilePathLiteral(n.AsCall()), c.compilePatternLiteral(e, n.AsCall()), checkFunction(n.AsCall()))
+			err := errors.Join(e.compilePathLiteral(n.AsCall()), c.compilePatternLiteral(e, n.AsCall()), checkFunction(n.AsCall()))
+			if err != nil {
+				errs = append(errs, placed{err, callOffset(text, n, checked)})
+			}
 		}
 	}))
 	return errors.Join(errs...)
+}
+
+// callOffset is where in its text the last argument of a call stands, or the call itself if it has none.
+func callOffset(text string, n ast.Expr, checked *ast.AST) int {
+	if args := n.AsCall().Args(); len(args) > 0 {
+		n = args[len(args)-1]
+	}
+	place := checked.SourceInfo().GetStartLocation(n.ID())
+	return offsetAt(text, place.Line(), place.Column())
 }
 
 // compilePatternLiteral compiles the regular expression of matches('...').

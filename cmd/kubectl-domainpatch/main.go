@@ -12,9 +12,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/domainpatch/domainpatch/controllers/offline"
 )
 
 func main() {
@@ -39,8 +40,8 @@ func run(ctx context.Context, args []string, s streams) int {
 	if err == nil {
 		return 0
 	}
-	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(s.err, "error: "+strings.TrimSuffix(line, "\n"))
+	for _, m := range offline.Mistakes(err) {
+		fmt.Fprintln(s.err, "error: "+m.String())
 	}
 	if usage := (usageError{}); errors.As(err, &usage) {
 		fmt.Fprintln(s.err, "Run with --help to see how it is used.")

@@ -114,7 +114,7 @@ func (c testCase) compile(ctx context.Context) (program *Program, notes []string
 			return nil, nil, false, fmt.Errorf("%s: %w", caseVMI, err)
 		}
 	}
-	objects, skipped, err := parseObjects(casePatch, c[casePatch])
+	objects, skipped, err := ParseObjects(casePatch, c[casePatch])
 	for _, other := range skipped {
 		notes = append(notes, other+" is no patch, policy or namespace and was passed over")
 	}

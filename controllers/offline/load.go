@@ -4,12 +4,11 @@
 package offline
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,9 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	kjson "sigs.k8s.io/json"
-	"sigs.k8s.io/yaml"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/patch/bundle"
@@ -66,11 +63,27 @@ type Objects struct {
 	ClusterPatches []v1alpha1.ClusterDomainPatch
 	Policies       []v1alpha1.DomainPatchPolicy
 	Namespaces     []corev1.Namespace
+
+	origins map[string][]*Origin // by the objects' IDs
+}
+
+// Origin is where an object was read, by the ID that errors name it with, such as "DomainPatch
+// vms/name"; nil for one that was not read from a file. An object whose file gives no namespace
+// is found by any namespace.
+func (o Objects) Origin(id string) *Origin {
+	found := o.origins[id]
+	if kind, name, ok := strings.Cut(id, " "); ok && len(found) == 0 {
+		found = o.origins[kind+" "+name[strings.IndexByte(name, '/')+1:]]
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return found[0]
 }
 
 // Objects reads every object of the named files; a folder stands for the .yaml, .yml and
 // .json files in it. Documents of other kinds are listed in skipped, as "FILE: KIND NAME".
-// All that is wrong is reported at once.
+// All that is wrong is reported at once; see Mistakes.
 func (f Files) Objects(names []string) (objects Objects, skipped []string, err error) {
 	var errs []error
 	for _, name := range names {
@@ -84,7 +97,7 @@ func (f Files) Objects(names []string) (objects Objects, skipped []string, err e
 				errs = append(errs, err)
 				continue
 			}
-			found, others, err := parseObjects(file, data)
+			found, others, err := ParseObjects(file, data)
 			objects.add(found)
 			skipped = append(skipped, others...)
 			errs = append(errs, err)
@@ -98,6 +111,18 @@ func (o *Objects) add(other Objects) {
 	o.ClusterPatches = append(o.ClusterPatches, other.ClusterPatches...)
 	o.Policies = append(o.Policies, other.Policies...)
 	o.Namespaces = append(o.Namespaces, other.Namespaces...)
+	for id, origins := range other.origins {
+		for _, origin := range origins {
+			o.addOrigin(id, origin)
+		}
+	}
+}
+
+func (o *Objects) addOrigin(id string, origin *Origin) {
+	if o.origins == nil {
+		o.origins = map[string][]*Origin{}
+	}
+	o.origins[id] = append(o.origins[id], origin)
 }
 
 // expand lists the files of a folder; any other name stands for itself.
@@ -132,139 +157,141 @@ type found struct {
 	errs    []error
 }
 
-func parseObjects(file string, data []byte) (objects Objects, skipped []string, err error) {
+// ParseObjects is Files.Objects for the bytes of one file.
+func ParseObjects(file string, data []byte) (objects Objects, skipped []string, err error) {
 	var f found
-	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
-	for n := 1; ; n++ {
-		doc, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			return f.Objects, f.skipped, errors.Join(f.errs...)
-		}
+	for _, doc := range sources(file, data) {
+		asJSON, err := doc.toJSON()
 		if err != nil {
-			return Objects{}, nil, fmt.Errorf("%s: document %d: %w", file, n, err)
-		}
-		if isComment(doc) {
+			f.errs = append(f.errs, err)
 			continue
 		}
-		asJSON, err := toJSON(doc)
-		if err != nil {
-			f.errs = append(f.errs, fmt.Errorf("%s: document %d: %w", file, n, err))
-			continue
-		}
-		f.object(file, fmt.Sprintf("document %d", n), asJSON)
+		f.object(&Origin{doc: doc}, asJSON)
 	}
+	return f.Objects, f.skipped, errors.Join(f.errs...)
 }
 
-// toJSON reads a document of YAML, or of JSON, some of whose escapes YAML does not know.
-func toJSON(doc []byte) ([]byte, error) {
-	if json.Valid(doc) {
-		return doc, nil
-	}
-	asJSON, err := yaml.YAMLToJSONStrict(doc)
-	if err != nil {
-		return nil, errors.New(strings.Join(strings.Fields(err.Error()), " ")) // it spans lines
-	}
-	return asJSON, nil
+// header is what tells what an object is.
+type header struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Metadata   struct {
+		Name      any `json:"name"` // decode tells when it is no text
+		Namespace any `json:"namespace"`
+	} `json:"metadata"`
+	Items []json.RawMessage `json:"items"`
 }
 
-// isComment says whether a YAML document holds no value.
-func isComment(doc []byte) bool {
-	for line := range strings.Lines(string(doc)) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && line != "---" {
-			return false
-		}
+// id names the object as the engine does.
+func (h *header) id() string {
+	switch {
+	case h.Metadata.Name == nil:
+		return h.Kind
+	case h.Metadata.Namespace == nil:
+		return fmt.Sprintf("%s %v", h.Kind, h.Metadata.Name)
 	}
-	return true
+	return fmt.Sprintf("%s %v/%v", h.Kind, h.Metadata.Namespace, h.Metadata.Name)
 }
 
 // object takes one object, or every item of a v1 List, as kubectl get prints it.
-func (f *found) object(file, place string, asJSON []byte) {
-	var header struct {
-		APIVersion string `json:"apiVersion"`
-		Kind       string `json:"kind"`
-		Metadata   struct {
-			Name any `json:"name"` // decode tells when it is no text
-		} `json:"metadata"`
-		Items []json.RawMessage `json:"items"`
-	}
-	if err := json.Unmarshal(asJSON, &header); err != nil {
-		f.errs = append(f.errs, fmt.Errorf("%s: %s: this is no Kubernetes object", file, place))
+func (f *found) object(origin *Origin, asJSON []byte) {
+	var h header
+	if err := json.Unmarshal(asJSON, &h); err != nil {
+		f.refuse(origin, "", errors.New("this is no Kubernetes object"))
 		return
 	}
-	if header.APIVersion == "v1" && header.Kind == "List" {
-		for i, item := range header.Items {
-			f.object(file, fmt.Sprintf("%s, items[%d]", place, i), item)
+	if h.APIVersion == "v1" && h.Kind == "List" {
+		for i, item := range h.Items {
+			f.object(&Origin{doc: origin.doc, items: append(slices.Clone(origin.items), i)}, item)
 		}
 		return
 	}
-	name := header.Kind
-	if header.Metadata.Name != nil {
-		name += fmt.Sprintf(" %v", header.Metadata.Name)
-	}
-	known, err := f.take(header.APIVersion, header.Kind, asJSON)
-	group, _, _ := strings.Cut(header.APIVersion, "/")
+	id := h.id()
+	known, errs := f.take(h.APIVersion, h.Kind, asJSON)
+	group, _, _ := strings.Cut(h.APIVersion, "/")
 	switch {
 	case known:
-	case header.Kind == "":
-		err = errors.New("neither apiVersion nor kind: is this a Kubernetes object?")
-	case group == v1alpha1.Group || slices.Contains(kinds, header.Kind):
-		err = fmt.Errorf("%s %s is not supported: use %s of %s", header.APIVersion, header.Kind, strings.Join(kinds, ", "), v1alpha1.GroupVersion)
+		f.addOrigin(id, origin)
+	case h.Kind == "":
+		errs = []error{errors.New("neither apiVersion nor kind: is this a Kubernetes object?")}
+	case group == v1alpha1.Group || slices.Contains(kinds, h.Kind):
+		errs = []error{fmt.Errorf("%s %s is not supported: use %s of %s", h.APIVersion, h.Kind, strings.Join(kinds, ", "), v1alpha1.GroupVersion)}
 	default:
-		f.skipped = append(f.skipped, fmt.Sprintf("%s: %s", file, name))
+		f.skipped = append(f.skipped, fmt.Sprintf("%s: %s", origin.doc.file, id))
 	}
-	if err != nil {
-		f.errs = append(f.errs, fmt.Errorf("%s: %s: %w", file, strings.TrimSpace(place+": "+name), err))
+	for _, err := range errs {
+		f.refuse(origin, id, err)
 	}
+}
+
+// refuse notes what is wrong with an object.
+func (f *found) refuse(origin *Origin, id string, err error) {
+	at, field := origin.Position("", 0), ""
+	var inField kjson.FieldError
+	switch wrong := (*fieldError)(nil); {
+	case errors.As(err, &wrong):
+		field = wrong.field
+		at = origin.Position(field, 0)
+	case errors.As(err, &inField): // its text names the field
+		at = origin.keyPosition(inField.FieldPath())
+	}
+	f.errs = append(f.errs, origin.doc.mistake(at, id, field, err))
 }
 
 // kinds are those of DomainPatch's API group.
 var kinds = []string{bundle.KindDomainPatch, bundle.KindClusterDomainPatch, bundle.KindDomainPatchPolicy}
 
 // take decodes an object of a known kind. What could be read of a wrong one is kept, too:
-// its error ends everything, but later.
-func (f *found) take(apiVersion, kind string, asJSON []byte) (known bool, err error) {
+// its errors end everything, but later.
+func (f *found) take(apiVersion, kind string, asJSON []byte) (known bool, errs []error) {
 	ours := v1alpha1.GroupVersion.String()
 	switch apiVersion + " " + kind {
 	case ours + " " + bundle.KindDomainPatch:
 		var p v1alpha1.DomainPatch
-		err = errors.Join(decode(asJSON, &p), missingPaths(asJSON))
+		errs = append(decode(asJSON, &p), missingPaths(asJSON)...)
 		f.Patches = append(f.Patches, p)
 	case ours + " " + bundle.KindClusterDomainPatch:
 		var p v1alpha1.ClusterDomainPatch
-		err = errors.Join(decode(asJSON, &p), missingPaths(asJSON))
+		errs = append(decode(asJSON, &p), missingPaths(asJSON)...)
 		f.ClusterPatches = append(f.ClusterPatches, p)
 	case ours + " " + bundle.KindDomainPatchPolicy:
 		var p v1alpha1.DomainPatchPolicy
-		err = decode(asJSON, &p)
+		errs = decode(asJSON, &p)
 		f.Policies = append(f.Policies, p)
 	case "v1 Namespace":
 		var n corev1.Namespace
-		err = decode(asJSON, &n)
+		errs = decode(asJSON, &n)
 		f.Namespaces = append(f.Namespaces, n)
 	default:
 		return false, nil
 	}
-	return true, err
+	return true, errs
 }
+
+// fieldError is what is wrong with a field.
+type fieldError struct{ field, reason string }
+
+func (e *fieldError) Error() string { return e.reason }
 
 // decode decodes as the API server does with strict field validation, and refuses a name
 // that the server would refuse.
-func decode(asJSON []byte, into metav1.Object) error {
+func decode(asJSON []byte, into metav1.Object) []error {
 	mistakes, err := kjson.UnmarshalStrict(asJSON, into)
 	if err != nil {
-		return errors.Join(append(mistakes, readable(err))...)
+		return append(mistakes, readable(err, asJSON))
 	}
-	if reasons := validation.IsDNS1123Subdomain(into.GetName()); len(reasons) > 0 {
-		mistakes = append(mistakes, fmt.Errorf("metadata.name %q: %s", into.GetName(), reasons[0]))
-	} else if n := len(into.GetName()); n > validation.DNS1123LabelMaxLength {
-		mistakes = append(mistakes, fmt.Errorf("metadata.name has %d characters, over the limit of %d", n, validation.DNS1123LabelMaxLength))
+	name := into.GetName()
+	if reasons := validation.IsDNS1123Subdomain(name); len(reasons) > 0 {
+		mistakes = append(mistakes, &fieldError{"metadata.name", fmt.Sprintf("%q: %s", name, reasons[0])})
+	} else if n := len(name); n > validation.DNS1123LabelMaxLength {
+		mistakes = append(mistakes, &fieldError{"metadata.name", fmt.Sprintf("%d characters are over the limit of %d", n, validation.DNS1123LabelMaxLength)})
 	}
-	return errors.Join(mistakes...)
+	return mistakes
 }
 
 // missingPaths finds cloud-init rules without a path: a forgotten one must not mean the
 // whole document, which the empty path does.
-func missingPaths(asJSON []byte) error {
+func missingPaths(asJSON []byte) (errs []error) {
 	var raw struct {
 		Spec struct {
 			CloudInit []struct {
@@ -276,22 +303,24 @@ func missingPaths(asJSON []byte) error {
 	if json.Unmarshal(asJSON, &raw) != nil {
 		return nil // decode says what is wrong
 	}
-	var errs []error
 	for i, r := range raw.Spec.CloudInit {
 		if r.Path == nil && r.Op != v1alpha1.CloudInitOpMerge {
-			errs = append(errs, fmt.Errorf(`spec.cloudInit[%d].path is missing ("" is the whole document)`, i))
+			errs = append(errs, &fieldError{fmt.Sprintf("spec.cloudInit[%d].path", i), `is missing ("" is the whole document)`})
 		}
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // mismatch is what encoding/json says of a value of the wrong type.
-var mismatch = regexp.MustCompile(`^json: cannot unmarshal (\w+) into Go struct field \w+\.([\w.]+) of type (\S+)$`)
+var mismatch = regexp.MustCompile(`^json: cannot unmarshal (\w+)(?: \S+)? into Go struct field \w+\.([\w.]+) of type (\S+)$`)
+
+// jsonTypes are the types of JSON for a person, by their names in encoding/json.
+var jsonTypes = map[string]string{"string": "a string", "number": "a number", "bool": "a bool", "array": "a list", "object": "an object"}
 
 // readable tells of a value of the wrong type without Go's names of types.
-func readable(err error) error {
+func readable(err error, asJSON []byte) error {
 	found := mismatch.FindStringSubmatch(err.Error())
-	if found == nil {
+	if found == nil || jsonTypes[found[1]] == "" {
 		return err
 	}
 	wanted := map[bool]string{true: "a list", false: "an object with fields of its own"}[strings.HasPrefix(found[3], "[]")]
@@ -303,5 +332,61 @@ func readable(err error) error {
 	case "bool":
 		wanted = "true or false"
 	}
-	return fmt.Errorf("%s is a %s instead of %s", found[2], found[1], wanted)
+	return &fieldError{withIndices(asJSON, found[2], found[1]), fmt.Sprintf("is %s instead of %s", jsonTypes[found[1]], wanted)}
+}
+
+// withIndices completes a field path that leaves out the indices of lists: it is that of the first
+// value of a type of JSON.
+func withIndices(asJSON []byte, field, jsonType string) string {
+	var object any
+	if json.Unmarshal(asJSON, &object) != nil {
+		return field
+	}
+	if full := findTyped(object, "", strings.Split(field, "."), jsonType); full != "" {
+		return full
+	}
+	return field
+}
+
+// findTyped goes below a value along names, and returns the path of the first value of the type.
+func findTyped(value any, path string, names []string, jsonType string) string {
+	if len(names) == 0 && typeOf(value) == jsonType {
+		return path
+	}
+	switch v := value.(type) {
+	case []any:
+		for i, child := range v {
+			if full := findTyped(child, fmt.Sprintf("%s[%d]", path, i), names, jsonType); full != "" {
+				return full
+			}
+		}
+	case map[string]any:
+		keys, behind := slices.Sorted(maps.Keys(v)), names // below the last name: those of a map
+		if len(names) > 0 {
+			keys, behind = names[:1], names[1:]
+		}
+		for _, key := range keys {
+			if full := findTyped(v[key], strings.TrimPrefix(path+"."+key, "."), behind, jsonType); full != "" {
+				return full
+			}
+		}
+	}
+	return ""
+}
+
+// typeOf is the type of a JSON value, as encoding/json calls it.
+func typeOf(value any) string {
+	switch value.(type) {
+	case string:
+		return "string"
+	case float64:
+		return "number"
+	case bool:
+		return "bool"
+	case []any:
+		return "array"
+	case map[string]any:
+		return "object"
+	}
+	return "null"
 }

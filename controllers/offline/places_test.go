@@ -34,7 +34,7 @@ func asTenants(t *testing.T, dir string) (c testCase, objects Objects, ok bool) 
 	if err != nil || !c.has(caseDomain) || c.has(wantError) {
 		return nil, Objects{}, false
 	}
-	if objects, _, err = parseObjects(casePatch, c[casePatch]); err != nil {
+	if objects, _, err = ParseObjects(casePatch, c[casePatch]); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range objects.ClusterPatches {

@@ -23,6 +23,7 @@ type Program struct {
 	*render.Bundle
 	program *patch.Program // nil where no patch applies
 	vmi     []byte
+	objects Objects
 }
 
 // Compile renders the patches that bind to the VMI, as the webhook does, with the policies
@@ -36,9 +37,9 @@ func Compile(ctx context.Context, objects Objects, vmi *VMI, all bool) (*Program
 	}
 	compiled, err := compileAll(patches, objects.Policies)
 	if err != nil {
-		return nil, err
+		return nil, objects.locate(err)
 	}
-	p := &Program{}
+	p := &Program{objects: objects}
 	switch {
 	case vmi == nil:
 		p.Bundle, err = buildAll(ctx, patches, objects.Policies, compiled)
@@ -155,7 +156,8 @@ func (p *Program) Domain(ctx context.Context, xml []byte, first *patch.Report) (
 	if p.program == nil {
 		return xml, &patch.Report{}, nil
 	}
-	return p.program.Domain(ctx, xml, p.vmi, first)
+	out, report, err := p.program.Domain(ctx, xml, p.vmi, first)
+	return out, report, p.objects.locate(err)
 }
 
 // CloudInit runs the hook preCloudInitIso on KubeVirt's CloudInitData, which is JSON.
@@ -163,5 +165,6 @@ func (p *Program) CloudInit(ctx context.Context, data []byte) ([]byte, *patch.Re
 	if p.program == nil || !p.program.HasCloudInit() {
 		return data, &patch.Report{}, nil
 	}
-	return p.program.CloudInit(ctx, data, p.vmi)
+	out, report, err := p.program.CloudInit(ctx, data, p.vmi)
+	return out, report, p.objects.locate(err)
 }

@@ -57,7 +57,7 @@ func ParseVMI(data []byte) (*VMI, error) {
 
 // parseObject keeps numbers as they are written: a float64 would round large ones.
 func parseObject(data []byte) (map[string]any, error) {
-	asJSON, err := toJSON(data)
+	asJSON, err := (&source{data: data}).toJSON()
 	if err != nil {
 		return nil, err
 	}

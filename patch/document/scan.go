@@ -16,7 +16,12 @@ import (
 type SyntaxError struct {
 	Line, Column int // from 1; columns count bytes
 	Msg          string
+
+	offset int
 }
+
+// Offset is the place in the text that was parsed, in bytes from its start.
+func (e *SyntaxError) Offset() int { return e.offset }
 
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Msg)
@@ -31,7 +36,7 @@ type scanner struct {
 func (s *scanner) errorAt(pos int, format string, args ...any) error {
 	before := s.src[:min(pos, len(s.src))]
 	line := 1 + strings.Count(before, "\n")
-	return &SyntaxError{Line: line, Column: len(before) - strings.LastIndexByte(before, '\n'), Msg: fmt.Sprintf(format, args...)}
+	return &SyntaxError{Line: line, Column: len(before) - strings.LastIndexByte(before, '\n'), Msg: fmt.Sprintf(format, args...), offset: len(before)}
 }
 
 func (s *scanner) has(prefix string) bool { return strings.HasPrefix(s.src[s.pos:], prefix) }

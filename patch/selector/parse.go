@@ -60,13 +60,13 @@ func (p *parser) unexpected(format string, args ...any) error {
 	t := p.peek()
 	what := fmt.Sprintf(format, args...)
 	if t.kind == endToken {
-		return fmt.Errorf("unexpected end of the path: %s", what)
+		return syntaxErrorf(t.pos, "unexpected end of the path: %s", what)
 	}
-	return fmt.Errorf("unexpected %s at byte %d: %s", t, t.pos, what)
+	return syntaxErrorf(t.pos, "unexpected %s at byte %d: %s", t, t.pos, what)
 }
 
 func (p *parser) refuse(t token, format string, args ...any) error {
-	return fmt.Errorf("at byte %d: %s", t.pos, fmt.Sprintf(format, args...))
+	return syntaxErrorf(t.pos, "at byte %d: %s", t.pos, fmt.Sprintf(format, args...))
 }
 
 // enter guards the recursion; leave undoes it.

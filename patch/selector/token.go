@@ -55,7 +55,7 @@ func tokenize(path string) ([]token, error) {
 		case c == '\'' || c == '"':
 			end := strings.IndexByte(path[i+1:], c)
 			if end < 0 {
-				return nil, fmt.Errorf("the quote at byte %d is not closed", i)
+				return nil, syntaxErrorf(i, "the quote at byte %d is not closed", i)
 			}
 			tokens = append(tokens, token{literalToken, path[i+1 : i+1+end], i})
 			i += end + 2
@@ -89,7 +89,7 @@ func symbolAt(path string, i int) (string, error) {
 		}
 	}
 	r, _ := utf8.DecodeRuneInString(path[i:])
-	return "", fmt.Errorf("unexpected %q at byte %d", r, i)
+	return "", syntaxErrorf(i, "unexpected %q at byte %d", r, i)
 }
 
 // numeral is the Number of XPath that a text starts with: digits and at most one point.

@@ -1,0 +1,152 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package offline
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/domainpatch/domainpatch/patch"
+)
+
+// Mistake is one thing that is wrong, with where it stands and what it is about, as far as that
+// is known.
+type Mistake struct {
+	Position
+	Object string // "DomainPatch vms/name"
+	Field  string // "spec.domain[2].path"
+	Rule   string // the rule's name, if it has one
+	Reason string // one line, without the above
+	// Excerpt is the line of the file, and a line below it with a caret under the place. It ends
+	// without a newline.
+	Excerpt string
+}
+
+// String is FILE:LINE:COLUMN: OBJECT: FIELD (RULE): REASON, as far as these are known. It is one line.
+func (m *Mistake) String() string {
+	field := m.Field
+	if field != "" && m.Rule != "" {
+		field += " (" + m.Rule + ")"
+	}
+	var text strings.Builder
+	for _, part := range []string{m.Position.String(), m.Object, field} {
+		if part != "" {
+			text.WriteString(part + ": ")
+		}
+	}
+	return text.String() + m.Reason
+}
+
+// Mistakes takes the errors of this package apart: one Mistake for each that was joined. An
+// error of another origin is a Mistake with a reason alone.
+func Mistakes(err error) []Mistake {
+	switch e := err.(type) {
+	case nil:
+		return nil
+	case *located:
+		return []Mistake{e.Mistake}
+	case *patch.Error:
+		return []Mistake{{Object: e.Patch, Field: e.Field, Rule: e.Rule, Reason: oneLine(e.Err)}}
+	case interface{ Unwrap() []error }:
+		var all []Mistake
+		for _, one := range e.Unwrap() {
+			all = append(all, Mistakes(one)...)
+		}
+		return all
+	}
+	inner := Mistakes(errors.Unwrap(err))
+	for i := range inner {
+		if inner[i].Object != "" || inner[i].File != "" {
+			return inner
+		}
+	}
+	return []Mistake{{Reason: oneLine(err)}}
+}
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// located is an error of which the place is known. Its text does not name the line, so that what
+// a case wants stays when lines come in above.
+type located struct {
+	Mistake
+	err error
+}
+
+// Error names the file, not the line.
+func (l *located) Error() string { return l.err.Error() }
+
+// Unwrap returns the error without its place.
+func (l *located) Unwrap() error { return l.err }
+
+// mistake is an error of reading the document.
+func (d *source) mistake(at Position, object, field string, reason error) error {
+	m := Mistake{Position: at, Object: object, Field: field, Reason: oneLine(reason)}
+	unplaced := m
+	unplaced.Line, unplaced.Column = 0, 0
+	if object == "" { // nothing else says which document it is
+		unplaced.Line = at.Line
+	}
+	m.Excerpt = d.excerpt(at)
+	return &located{Mistake: m, err: errors.New(unplaced.String())}
+}
+
+// locate gives the errors of patches and policies their places in the files. Other errors stay
+// as they are.
+func (o Objects) locate(err error) error {
+	found := patch.Errors(err)
+	if len(found) == 0 {
+		return err
+	}
+	errs := make([]error, len(found))
+	for i, e := range found {
+		errs[i] = e
+		if origin := o.Origin(e.Patch); origin != nil {
+			at := origin.Position(e.Field, e.Offset())
+			errs[i] = &located{err: e, Mistake: Mistake{Position: at, Object: e.Patch, Field: e.Field, Rule: e.Rule,
+				Reason: oneLine(e.Err), Excerpt: origin.doc.excerpt(at)}}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Width of an excerpt, in characters, and how much of a longer line stands before the place.
+const (
+	excerptWidth  = 120
+	excerptBefore = 60
+)
+
+// Excerpt is the line of a position, with a caret below it; empty where the object or the line is not known.
+func (o *Origin) Excerpt(at Position) string {
+	if o == nil {
+		return ""
+	}
+	return o.doc.excerpt(at)
+}
+
+// excerpt shows a line and its place. Of a long line, such as all of a JSON file, it shows a part.
+func (d *source) excerpt(at Position) string {
+	text, ok := d.line(at.Line)
+	if !ok || !utf8.ValidString(text) {
+		return ""
+	}
+	line := []rune(text)
+	column := max(at.Column, 1)
+	if at.Column == 0 {
+		column += len(line) - len([]rune(strings.TrimLeft(text, " \t")))
+	}
+	if cut := column - 1 - excerptBefore; len(line) > excerptWidth && cut > 0 {
+		line, column = line[min(cut, len(line)):], column-cut
+	}
+	line = line[:min(len(line), excerptWidth)]
+	var caret strings.Builder
+	for i := range column - 1 {
+		if i < len(line) && line[i] == '\t' {
+			caret.WriteByte('\t')
+		} else {
+			caret.WriteByte(' ')
+		}
+	}
+	return string(line) + "\n" + caret.String() + "^"
+}

@@ -1,0 +1,250 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package offline
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// patchHead is what the patches of the tests start with, in four lines.
+const patchHead = `apiVersion: domainpatch.kubevirt.io/v1alpha1
+kind: DomainPatch
+metadata: {name: p, namespace: vms}
+spec:
+`
+
+// TestMistakes pins where mistakes are found. In the files, ^ stands before the place and is taken out.
+func TestMistakes(t *testing.T) {
+	const id = "DomainPatch vms/p: "
+	for name, tc := range map[string]struct {
+		reason string
+		file   string
+		want   string // without the position, unless there is no ^
+	}{
+		"unknown field": {
+			reason: "the most common one: a typo", file: patchHead + "  domain:\n  - op: remove\n    ^pth: /domain/title\n    path: /domain/title\n",
+			want: id + `unknown field "spec.domain[0].pth"`,
+		},
+		"wrong type": {
+			reason: "the index is found, too", file: patchHead + "  domain:\n  - {op: set, path: /domain/a, value: x}\n  - {op: set, path: /domain/a, value: ^4}\n",
+			want: id + "spec.domain[1].value: is a number instead of a text: put the value in quotes",
+		},
+		"yes for a text": {
+			reason: "YAML 1.1, as kubectl reads it", file: patchHead + "  domain:\n  - {op: set, path: /domain/a, value: ^yes}\n",
+			want: id + "spec.domain[0].value: is a bool instead of a text: put the value in quotes",
+		},
+		"list for an object": {
+			reason: "the value starts at its first dash", file: patchHead + "  selector:\n  ^- a\n  domain:\n  - {op: remove, path: /domain/title}\n",
+			want: id + "spec.selector: is a list instead of an object with fields of its own",
+		},
+		"duplicate key": {
+			reason: "one of both is not what its author thinks", file: patchHead + "  order: 1\n  ^order: 2\n  domain: []\n",
+			want: `the field "order" stands twice, first in line 5`,
+		},
+		"duplicate key in JSON": {
+			reason: "JSON goes another way", file: `{"apiVersion":"domainpatch.kubevirt.io/v1alpha1","kind":"DomainPatch","metadata":{"name":"p","namespace":"vms"},` +
+				"\n\t\"spec\":{\"order\":1,^\"order\":2,\"domain\":[{\"op\":\"remove\",\"path\":\"/domain/title\"}]}}",
+			want: id + `duplicate field "spec.order"`,
+		},
+		"syntax": {
+			reason: "YAML tells the line alone", file: "# first\n---\n" + patchHead + "  domain: [\n",
+			want: "f.yaml:7: this is neither YAML nor JSON: did not find expected node content",
+		},
+		"JSON": {
+			reason: "escapes and characters count as they stand in the file", file: `{"apiVersion":"domainpatch.kubevirt.io/v1alpha1","kind":"DomainPatch","metadata":{"name":"p","namespace":"vms"},
+	"spec":{"domain":[{"op":"set","value":"\ud83d\ude00 é","path":"/domain/a\u0020[^"}]}}`,
+			want: id + "spec.domain[0].path: /domain/a [: unexpected end of the path: a name is expected",
+		},
+		"flow style": {
+			reason: "an XPath, behind its quote", file: patchHead + "  domain: [{op: remove, path: \"/domain/^§\"}]\n",
+			want: id + "spec.domain[0].path: /domain/§: unexpected '§' at byte 8",
+		},
+		"plain scalar": {
+			reason: "an XPath without quotes", file: patchHead + "  domain:\n  - op: remove\n    path: /domain/^foo::x\n",
+			want: id + "spec.domain[0].path: /domain/foo::x: at byte 8: the axis foo:: is not supported",
+		},
+		"single quotes": {
+			reason: "a doubled quote is one character", file: patchHead + "  domain:\n  - op: remove\n    path: '/domain[a=''b'' ^c]'\n",
+			want: id + `spec.domain[0].path: /domain[a='b' c]: unexpected "c" at byte 14: the predicate from byte 7 on should end here, with ]`,
+		},
+		"double quotes": {
+			reason: "so is an escape", file: patchHead + "  domain:\n  - op: remove\n    path: \"/domain[a=\\\"\\x62\\\" ^c]\"\n",
+			want: id + `spec.domain[0].path: /domain[a="b" c]: unexpected "c" at byte 14: the predicate from byte 7 on should end here, with ]`,
+		},
+		"literal block": {
+			reason: "the line and the indentation are those of the file", file: patchHead + "  domain:\n  - op: add\n    path: /domain\n    xml: |\n      <a>\n        <b ^=\"c\"/>\n      </a>\n",
+			want: id + "spec.domain[0].xml: line 2, column 6: the name of the attribute is missing or not a name",
+		},
+		"folded block": {
+			reason: "folded lines stand in several of the file", file: patchHead + "  variables:\n  - name: v\n    expression: >-\n      vmi.metadata.name +\n      ^nosuch\n  domain:\n  - {op: remove, path: /domain/title}\n",
+			want: id + "spec.variables[0].expression: 1:21: undeclared reference to 'nosuch' (in container '')",
+		},
+		"expression in a literal block": {
+			reason: "CEL tells line and column", file: patchHead + "  domain:\n  - op: set\n    path: /domain/title\n    expression: |\n      vmi.metadata.name +\n        ^nosuch\n",
+			want: id + "spec.domain[0].expression: 2:3: undeclared reference to 'nosuch' (in container '')",
+		},
+		"path in an expression": {
+			reason: "the path has no line of its own", file: patchHead + "  domain:\n  - op: set\n    path: /domain/title\n    expression: \"'é' + xpath(^'//disk[')[0]\"\n",
+			want: id + `spec.domain[0].expression: xpath("//disk["): unexpected end of the path: a name is expected`,
+		},
+		"missing field": {
+			reason: "the rule is the nearest place", file: patchHead + "  cloudInit:\n  - ^target: userData\n    op: remove\n",
+			want: id + `spec.cloudInit[0].path: is missing ("" is the whole document)`,
+		},
+		"list item": {
+			reason: "kubectl get -o yaml prints Lists", file: "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n- apiVersion: domainpatch.kubevirt.io/v1alpha1\n  kind: DomainPatch\n  metadata: {name: p, namespace: vms}\n  spec:\n    domain:\n    - {op: remove, path: ^domain}\n",
+			want: id + `spec.domain[0].path: domain: unexpected "domain" at byte 0: a path starts with / or //`,
+		},
+		"alias": {
+			reason: "its place is where it is used", file: strings.Replace(patchHead, "p,", "p, annotations: {a: &p domain},", 1) + "  domain:\n  - {op: remove, path: ^*p}\n",
+			want: id + `spec.domain[0].path: domain: unexpected "domain" at byte 0: a path starts with / or //`,
+		},
+		"label that is no text": {
+			reason: "the labels are no list of known fields", file: strings.Replace(patchHead, "p,", "p, labels: {a: b, c: ^on},", 1),
+			want: id + `metadata.labels.c: is a bool instead of a text: put the value in quotes`,
+		},
+		"no object": {reason: "any YAML may come", file: "^- a\n", want: "this is no Kubernetes object"},
+		"windows":   {reason: "lines may end in CRLF", file: strings.ReplaceAll(patchHead+"  domain:\n  - op: remove\n    path: |-\n      /domain\n      /^$\n", "\n", "\r\n"), want: id + "spec.domain[0].path: /domain; /$: unexpected \"$\" at byte 9: a name is expected"},
+	} {
+		t.Run(name, func(t *testing.T) { checkMistakes(t, tc.file, tc.want) })
+	}
+}
+
+func checkMistakes(t *testing.T, file, want string) {
+	t.Helper()
+	before, after, marked := strings.Cut(file, "^")
+	line, column := 1+strings.Count(before, "\n"), 1+utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
+	if marked {
+		want = fmt.Sprintf("f.yaml:%d:%d: %s", line, column, want)
+	}
+	got := mistakesIn(before + after)
+	if len(got) != 1 {
+		t.Fatalf("%d mistakes, want 1: %v", len(got), got)
+	}
+	if diff := cmp.Diff(want, got[0].String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !marked {
+		return
+	}
+	source, caret, _ := strings.Cut(got[0].Excerpt, "\n")
+	text := []rune(strings.TrimRight(strings.Split(before+after, "\n")[line-1], "\r"))
+	if len(text) <= excerptWidth && source != string(text) {
+		t.Errorf("the excerpt is of the line %q, want %q", source, string(text))
+	}
+	shown := string([]rune(source)[min(len([]rune(caret))-1, len([]rune(source))):])
+	if rest := string(text[column-1:]); !strings.HasPrefix(rest, shown) || shown == "" && rest != "" {
+		t.Errorf("the caret of the excerpt stands before %q, want %q", shown, rest)
+	}
+}
+
+// mistakesIn are those that reading and compiling finds.
+func mistakesIn(file string) []Mistake {
+	objects, _, err := ParseObjects("f.yaml", []byte(file))
+	if err == nil {
+		_, err = Compile(context.Background(), objects, nil, true)
+	}
+	return Mistakes(err)
+}
+
+// TestMistakesOfSeveral checks that all mistakes come out, those of a document and those of several.
+func TestMistakesOfSeveral(t *testing.T) {
+	file := "---\n# none\n--- # the first one\n" + patchHead + "  domain:\n  - {op: frob, path: /domain}\n  - {op: remove, path: a}\n---\n" +
+		strings.Replace(patchHead, "p,", "q,", 1) + "  domain: [{op: test, path: 'b'}]\n"
+	var got []string
+	for _, m := range mistakesIn(file) {
+		got = append(got, m.Position.String()+" "+m.Object+" "+m.Field)
+	}
+	want := []string{
+		"f.yaml:9:10 DomainPatch vms/p spec.domain[0].op",
+		"f.yaml:10:24 DomainPatch vms/p spec.domain[1].path",
+		"f.yaml:16:29 DomainPatch vms/q spec.domain[0].path",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestOrigin checks the places of fields that are as they should be, and of those that are not there.
+func TestOrigin(t *testing.T) {
+	objects, _, err := ParseObjects("f.yaml", []byte(`apiVersion: domainpatch.kubevirt.io/v1alpha1
+kind: DomainPatch
+metadata:
+  name: p
+  labels: {a.b/c: x, a: z}
+spec:
+  selector: &s {matchLabels: {app.kubernetes.io/name: x}}
+  domain:
+  - op: remove
+    path: /domain/title
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string]string{
+		"":                       "f.yaml:1:1",
+		"kind":                   "f.yaml:2:7",
+		"metadata.labels.a.b/c":  "f.yaml:5:19",
+		"metadata.labels.a":      "f.yaml:5:25",
+		"spec.domain[0].path":    "f.yaml:10:11",
+		"spec.domain[0].value":   "f.yaml:9:5",
+		"spec.domain[1].path":    "f.yaml:9:3",
+		"spec.domain[-1]":        "f.yaml:9:3",
+		"spec.domain[x":          "f.yaml:9:3",
+		"spec.cloudInit[0].path": "f.yaml:7:3",
+		"nosuch":                 "f.yaml:1:1",
+		"spec.selector.":         "f.yaml:7:13",
+		"spec.selector.matchLabels.app.kubernetes.io/name": "f.yaml:7:55",
+	} {
+		if got := objects.Origin("DomainPatch default/p").Position(field, 0).String(); got != want {
+			t.Errorf("%q is at %s, want %s", field, got, want)
+		}
+	}
+	if got := objects.Origin("DomainPatch q").Position("spec", 3); got != (Position{}) {
+		t.Errorf("an object that is not there has the position %v", got)
+	}
+}
+
+// TestOriginOfCircles checks that aliases and merges that go in circles end.
+func TestOriginOfCircles(t *testing.T) {
+	for _, text := range []string{"spec: &a\n  <<: *a\n", "spec: &a [*a]\n", "&a {spec: *a}\n"} {
+		origin := &Origin{doc: &source{file: "f.yaml", data: []byte(text)}}
+		if got := origin.Position("spec.spec.domain[0][0].path", 1); got.Line != 1 && got.Line != 2 {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+// FuzzPosition looks for fields and offsets whose place cannot be told without a panic, or is not in the file.
+func FuzzPosition(f *testing.F) {
+	f.Add([]byte(patchHead+"  domain:\n  - op: set\n    path: >\n     /a\n\n     b\n"), "spec.domain[0].path", 5)
+	f.Add([]byte("a: \"\\\n \\u00e9'\\\"\""), "a", 2)
+	f.Add([]byte(`{"a":["\ud83d\ude00b", "x\ud800"]}`), "a[0]", 1)
+	f.Fuzz(func(t *testing.T, data []byte, field string, offset int) {
+		if bytes.ContainsAny(data, "\r\u0085\u2028\u2029") {
+			t.Skip("YAML ends lines there, editors do not")
+		}
+		for _, s := range sources("f", data) {
+			asJSON, err := s.toJSON()
+			for _, m := range Mistakes(err) {
+				if m.Line > 1+bytes.Count(data, []byte("\n")) {
+					t.Errorf("%v is in no line of %q", m, data)
+				}
+			}
+			origin := &Origin{doc: s}
+			at := origin.Position(field, offset)
+			if _, ok := s.line(at.Line); asJSON != nil && at.Line > 0 && !ok && len(s.data) > 0 {
+				t.Errorf("%v is in no line of %q", at, s.data)
+			}
+			_ = origin.Excerpt(at)
+		}
+	})
+}

@@ -1,0 +1,163 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package offline
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+	sigsyaml "sigs.k8s.io/yaml"
+)
+
+// source is one YAML document of a file, or a JSON value.
+type source struct {
+	file string
+	data []byte
+	// above are the lines of the file before it.
+	above int
+
+	parse sync.Once
+	root  *yaml.Node // see node
+}
+
+// sources cuts a file where a line starts with ---, which stays with what follows it.
+func sources(file string, data []byte) []*source {
+	var all []*source
+	start, above, line := 0, 0, 0
+	add := func(end int) {
+		if d := (&source{file: file, data: data[start:end], above: above}); !d.isComment() {
+			all = append(all, d)
+		}
+		start, above = end, line
+	}
+	for at := 0; at < len(data); line++ {
+		if isSeparator(data[at:]) {
+			add(at)
+		}
+		end := bytes.IndexByte(data[at:], '\n')
+		if end < 0 {
+			break
+		}
+		at += end + 1
+	}
+	add(len(data))
+	return all
+}
+
+// isSeparator says whether a text starts with the mark of a new document (YAML 1.2.2, 9.1.2).
+func isSeparator(text []byte) bool {
+	rest, ok := bytes.CutPrefix(text, []byte("---"))
+	return ok && (len(rest) == 0 || bytes.IndexByte([]byte(" \t\r\n"), rest[0]) >= 0)
+}
+
+// isComment says whether the document holds no value.
+func (d *source) isComment() bool {
+	for line := range bytes.Lines(d.data) {
+		line = bytes.TrimSpace(line)
+		if isSeparator(line) {
+			line = bytes.TrimSpace(line[3:])
+		}
+		if len(line) > 0 && line[0] != '#' && line[0] != '%' && string(line) != "..." && string(line) != "\ufeff" {
+			return false
+		}
+	}
+	return true
+}
+
+// toJSON reads a document of YAML, or of JSON, some of whose escapes YAML does not know. YAML is
+// read as kubectl reads it, by version 1.1.
+func (d *source) toJSON() ([]byte, error) {
+	if json.Valid(d.data) {
+		return d.data, nil
+	}
+	asJSON, err := sigsyaml.YAMLToJSONStrict(d.data)
+	if err == nil {
+		return asJSON, nil
+	}
+	if repeated := d.repeatedKeys(); repeated != nil {
+		return nil, repeated
+	}
+	return nil, d.syntaxError(err)
+}
+
+// yamlLine is how errors of YAML begin, with the line in the document.
+var yamlLine = regexp.MustCompile(`^yaml: (?:unmarshal errors: )?(?:line (\d+): )?`)
+
+// syntaxError places an error of YAML at the line that its text names.
+func (d *source) syntaxError(err error) error {
+	var node yaml.Node
+	if better := yaml.Unmarshal(d.data, &node); better != nil {
+		err = better
+	}
+	text := strings.Join(strings.Fields(err.Error()), " ") // it spans lines
+	at := Position{File: d.file, Line: d.above + 1}
+	if found := yamlLine.FindStringSubmatch(text); found != nil {
+		text = text[len(found[0]):]
+		if line, bad := strconv.Atoi(found[1]); bad == nil {
+			at.Line = d.above + line
+		}
+	}
+	return d.mistake(at, "", "", errors.New("this is neither YAML nor JSON: "+text))
+}
+
+// repeatedKeys finds keys that stand twice in one mapping; nil for none.
+func (d *source) repeatedKeys() error {
+	var errs []error
+	var walk func(n *yaml.Node)
+	walk = func(n *yaml.Node) {
+		first := map[string]int{}
+		for i, child := range n.Content {
+			if n.Kind == yaml.MappingNode && i%2 == 0 && child.Kind == yaml.ScalarNode {
+				if line := first[child.Value]; line > 0 {
+					errs = append(errs, d.mistake(d.position(child), "", "", fmt.Errorf("the field %q stands twice, first in line %d", child.Value, line)))
+				} else {
+					first[child.Value] = d.above + child.Line
+				}
+			}
+			walk(child)
+		}
+	}
+	if root := d.node(); root != nil {
+		walk(root)
+	}
+	return errors.Join(errs...)
+}
+
+// node is the document as nodes with places; nil if it does not parse. It is made when it is
+// first asked for: files without a mistake do without.
+func (d *source) node() *yaml.Node {
+	d.parse.Do(func() {
+		if json.Valid(d.data) {
+			d.root = jsonNode(d.data)
+			return
+		}
+		var top yaml.Node
+		if yaml.Unmarshal(d.data, &top) == nil && len(top.Content) > 0 {
+			d.root = top.Content[0]
+		}
+	})
+	return d.root
+}
+
+func (d *source) position(n *yaml.Node) Position {
+	return Position{File: d.file, Line: d.above + n.Line, Column: n.Column}
+}
+
+// line is a line of the file, from 1, without its end; ok is false where the document does not hold it.
+func (d *source) line(number int) (text string, ok bool) {
+	number -= d.above
+	for line := range bytes.Lines(d.data) {
+		if number--; number == 0 {
+			return strings.TrimRight(string(line), "\r\n"), true
+		}
+	}
+	return "", false
+}
