@@ -45,6 +45,10 @@ image: ## Build the images of the shim and the manager for ARCHS into bin/image,
 demo: controlplane kubevirt ## The main job on real parts: from a DomainPatch to the patched domain
 	go run ./hack/demo
 
+.PHONY: cluster
+cluster: controlplane kubevirt ## A cluster that stays until Ctrl-C, for your own patches and VMs; shows what they change
+	go run ./hack/demo -stay
+
 # $(call debian,PROGRAM,PACKAGE) installs a package of Debian's unless the program is there.
 define debian
 @command -v $(1) >/dev/null || { if [ "$$(id -u)" = 0 ]; then apt-get -qq update && apt-get -qq -y install $(2); \

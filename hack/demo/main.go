@@ -8,11 +8,16 @@
 // told to define. It leaves every step in out/demo.
 //
 // It ends with 0 only if every step happened and the result is what the samples are there for.
+//
+// With -stay it applies nothing: the cluster stays until Ctrl-C, for the user's own patches and
+// VMs, and shows of each VM that starts what its patches change. See out/cluster then.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -25,27 +30,24 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
-	if err := run(ctx); err != nil {
+	staying := flag.Bool("stay", false, "leave the cluster to the user, until Ctrl-C")
+	flag.Parse()
+	if err := run(ctx, *staying); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) (err error) {
-	begin := time.Now()
+func run(ctx context.Context, staying bool) error {
 	root, err := cluster.Repository()
 	if err != nil {
 		return err
 	}
-	out := filepath.Join(root, "out", "demo")
-	if err := os.RemoveAll(out); err != nil {
-		return err
+	if staying {
+		return stay(ctx, filepath.Join(root, "out", "cluster"), os.Stdout)
 	}
-	fmt.Println("KubeVirt and Kubernetes are real; the kubelet, virt-launcher and libvirt are played.")
-	c, err := cluster.Start(ctx, cluster.Options{
-		Logs:     filepath.Join(out, "logs"),
-		Progress: func(what string, took time.Duration) { fmt.Printf("%s is up in %.1fs\n", what, took.Seconds()) },
-	})
+	begin, out := time.Now(), filepath.Join(root, "out", "demo")
+	c, err := start(ctx, out, cluster.Options{}, os.Stdout)
 	if err != nil {
 		return err
 	}
@@ -59,6 +61,17 @@ func run(ctx context.Context) (err error) {
 	}
 	fmt.Printf("\n%s; every step is in %s; %s in all\n", s.sum(), relative(out), since(begin))
 	return nil
+}
+
+// start starts a cluster that leaves its files in a folder, which is emptied first.
+func start(ctx context.Context, out string, options cluster.Options, w io.Writer) (*cluster.Cluster, error) {
+	if err := os.RemoveAll(out); err != nil {
+		return nil, err
+	}
+	fmt.Fprintln(w, "KubeVirt and Kubernetes are real; the kubelet, virt-launcher and libvirt are played.")
+	options.Logs = filepath.Join(out, "logs")
+	options.Progress = func(what string, took time.Duration) { fmt.Fprintf(w, "%s is up in %.1fs\n", what, took.Seconds()) }
+	return cluster.Start(ctx, options)
 }
 
 func since(begin time.Time) string { return fmt.Sprintf("%.1fs", time.Since(begin).Seconds()) }

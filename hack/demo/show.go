@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -26,23 +27,28 @@ import (
 // show saves and prints what the patches changed: before is what libvirt and the guest would
 // get without them.
 func (s *story) show(context.Context) error {
-	before, after := s.without.CloudInit, s.with.CloudInit
-	if before == nil || after == nil {
+	if s.without.CloudInit == nil || s.with.CloudInit == nil {
 		return errors.New("the VM has no cloud-init data")
 	}
-	for name, content := range map[string][]byte{
-		"domain.before.xml": s.without.Domain, "domain.after.xml": s.with.Domain,
-		"cloud-init.before.json": before.JSON, "cloud-init.after.json": after.JSON,
-	} {
-		if err := os.WriteFile(filepath.Join(s.out, name), content, 0o644); err != nil {
+	fmt.Println()
+	return showChanges(os.Stdout, s.without, s.with, s.out)
+}
+
+// showChanges saves both results in a folder and prints how they differ.
+func showChanges(w io.Writer, without, with *cluster.Boot, out string) error {
+	files := map[string][]byte{"domain.before.xml": without.Domain, "domain.after.xml": with.Domain}
+	printDiff(w, "domain.before.xml", without.Domain, "domain.after.xml", with.Domain)
+	if before, after := without.CloudInit, with.CloudInit; before != nil && after != nil {
+		files["cloud-init.before.json"], files["cloud-init.after.json"] = before.JSON, after.JSON
+		printDiff(w, "user-data before", []byte(before.UserData), "user-data after", []byte(after.UserData))
+		printDiff(w, "network-config before", []byte(before.NetworkData), "network-config after", []byte(after.NetworkData))
+		printDiff(w, "meta-data before", metaData(before), "meta-data after", metaData(after))
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(out, name), content, 0o644); err != nil {
 			return err
 		}
 	}
-	fmt.Println()
-	printDiff("domain.before.xml", s.without.Domain, "domain.after.xml", s.with.Domain)
-	printDiff("user-data before", []byte(before.UserData), "user-data after", []byte(after.UserData))
-	printDiff("network-config before", []byte(before.NetworkData), "network-config after", []byte(after.NetworkData))
-	printDiff("meta-data before", metaData(before), "meta-data after", metaData(after))
 	return nil
 }
 
@@ -60,7 +66,7 @@ func metaData(c *cluster.CloudInit) []byte {
 }
 
 // printDiff prints nothing for equal texts.
-func printDiff(oldName string, old []byte, newName string, new []byte) {
+func printDiff(w io.Writer, oldName string, old []byte, newName string, new []byte) {
 	text := diff.Diff(oldName, old, newName, new)
 	_, text, _ = bytes.Cut(text, []byte("\n")) // the names follow once more
 	for line := range bytes.Lines(text) {
@@ -76,10 +82,10 @@ func printDiff(oldName string, old []byte, newName string, new []byte) {
 		}
 		line = bytes.TrimSuffix(line, []byte("\n"))
 		if colour != "" {
-			fmt.Printf("%s%s\x1b[0m\n", colour, line)
+			fmt.Fprintf(w, "%s%s\x1b[0m\n", colour, line)
 			continue
 		}
-		fmt.Printf("%s\n", line)
+		fmt.Fprintf(w, "%s\n", line)
 	}
 }
 

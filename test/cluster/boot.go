@@ -131,32 +131,38 @@ func (b *Boot) read(folder string) error {
 	return json.Unmarshal(data, b.CloudInit)
 }
 
-// reportFailure does what virt-handler does after a failed attempt, as the virt-handler of the
-// node: virt-api lets nobody else write the status.
+// reportFailure does what virt-handler does after a failed attempt.
 func (n *Node) reportFailure(ctx context.Context, failure error) error {
-	config := rest.CopyConfig(n.cluster.config)
-	config.Impersonate = rest.ImpersonationConfig{
-		UserName: serviceAccount(kubeVirtNamespace, "kubevirt-handler"),
-		Groups:   []string{"system:masters"},
-		Extra:    map[string][]string{"authentication.kubernetes.io/node-name": {nodeName}},
-	}
-	handler, err := client.New(config, client.Options{Scheme: n.cluster.Scheme()})
-	if err != nil {
-		return err
-	}
 	condition := map[string]any{"type": kubevirt.ConditionSynchronized, "status": "False",
 		"reason": "Synchronizing with the Domain failed.", "message": failure.Error()}
-	vmi := n.vm.VMI.DeepCopy()
-	return n.cluster.Until(ctx, "virt-handler has reported the failure", func(ctx context.Context) error {
-		if err := handler.Get(ctx, client.ObjectKeyFromObject(vmi), vmi); err != nil {
-			return err
-		}
+	return n.cluster.handle(ctx, client.ObjectKeyFromObject(n.vm.VMI), func(vmi *unstructured.Unstructured) error {
 		conditions, _, err := unstructured.NestedSlice(vmi.Object, "status", "conditions")
 		if err != nil {
 			return err
 		}
 		conditions = slices.DeleteFunc(conditions, func(c any) bool { return c.(map[string]any)["type"] == kubevirt.ConditionSynchronized })
-		if err := unstructured.SetNestedSlice(vmi.Object, append(conditions, condition), "status", "conditions"); err != nil {
+		return unstructured.SetNestedSlice(vmi.Object, append(conditions, condition), "status", "conditions")
+	})
+}
+
+// handle changes a VMI's status as the virt-handler of the node: virt-api lets nobody else write it.
+func (c *Cluster) handle(ctx context.Context, key client.ObjectKey, change func(vmi *unstructured.Unstructured) error) error {
+	config := rest.CopyConfig(c.config)
+	config.Impersonate = rest.ImpersonationConfig{
+		UserName: serviceAccount(kubeVirtNamespace, "kubevirt-handler"),
+		Groups:   []string{"system:masters"},
+		Extra:    map[string][]string{"authentication.kubernetes.io/node-name": {nodeName}},
+	}
+	handler, err := client.New(config, client.Options{Scheme: c.Scheme()})
+	if err != nil {
+		return err
+	}
+	vmi := kubeVirtKind("VirtualMachineInstance")
+	return c.Until(ctx, "virt-handler has written the status of VMI "+key.String(), func(ctx context.Context) error {
+		if err := handler.Get(ctx, key, vmi); err != nil {
+			return err
+		}
+		if err := change(vmi); err != nil {
 			return err
 		}
 		return handler.Update(ctx, vmi) // again if virt-controller was faster

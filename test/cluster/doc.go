@@ -12,7 +12,7 @@
 //
 // What would do the work on a node is played. Nothing schedules or runs Pods; Node takes one
 // virt-launcher Pod, starts its hook sidecars in containers of its own making, and calls
-// them with KubeVirt's own code. Webhooks are reached by URL, since there are no Services.
+// them with KubeVirt's own code; Play does that for every VM. Webhooks are reached by URL, since there are no Services.
 //
 // Start leaves nothing behind when it fails, nor does Stop: no process and no temporary file.
 // The processes die, too, when the program that started them is killed. A garbage collector and a
