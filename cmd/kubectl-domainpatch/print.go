@@ -8,12 +8,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/rogpeppe/go-internal/diff"
-	"golang.org/x/term"
 
 	"github.com/domainpatch/domainpatch/patch"
 )
@@ -55,19 +53,6 @@ func withReason(o patch.Outcome, reason string) string {
 	return string(o) + ": " + reason
 }
 
-func (r *result) print(s streams, asDiff bool) error {
-	if !asDiff {
-		_, err := s.out.Write(r.after)
-		return err
-	}
-	text := diff.Diff(r.file, readable(r.kind, r.before), r.file+" (patched)", readable(r.kind, r.after))
-	if isTerminal(s.out) {
-		text = colour(text)
-	}
-	_, err := s.out.Write(text)
-	return err
-}
-
 // difference is the unified diff of what a file wants and what came out.
 func difference(file string, want, got []byte) []byte {
 	a, b := want, got
@@ -76,6 +61,14 @@ func difference(file string, want, got []byte) []byte {
 	}
 	_, text, _ := bytes.Cut(diff.Diff("want", a, "got", b), []byte("\n")) // the first line only repeats the names
 	return text
+}
+
+// printJSON prints a value as JSON that people can read, too.
+func printJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
 }
 
 // readable shows CloudInitData as the documents that it holds, so that a diff has lines.
@@ -105,25 +98,4 @@ func indented(object json.RawMessage) string {
 		return ""
 	}
 	return out.String()
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == ""
-}
-
-// colour paints the lines of a unified diff as git does.
-func colour(text []byte) []byte {
-	var out bytes.Buffer
-	for line := range bytes.Lines(text) {
-		paint := map[byte]string{'+': "\x1b[32m", '-': "\x1b[31m", '@': "\x1b[36m"}[line[0]]
-		if paint == "" {
-			out.Write(line)
-			continue
-		}
-		out.WriteString(paint)
-		out.Write(bytes.TrimSuffix(line, []byte("\n")))
-		out.WriteString("\x1b[0m\n")
-	}
-	return out.Bytes()
 }

@@ -5,10 +5,10 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 
+	"github.com/domainpatch/domainpatch/cmd/terminal"
 	"github.com/domainpatch/domainpatch/patch"
 )
 
@@ -51,10 +51,7 @@ func (t *testReport) add(c *caseReport) {
 // print ends the text, or prints all of it as JSON.
 func (t *testReport) print(s streams, output string) error {
 	if output == "json" {
-		encoder := json.NewEncoder(s.out)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(t)
+		return printJSON(s.out, t)
 	}
 	n, word := t.Passed, "PASS"
 	if t.Failed > 0 {
@@ -71,11 +68,7 @@ func (c *caseReport) print(s streams, verbose bool) {
 		fmt.Fprintln(&details, e)
 	}
 	for _, d := range c.Differences {
-		text := []byte(d.Diff)
-		if isTerminal(s.out) {
-			text = colour(text)
-		}
-		fmt.Fprintf(&details, "%s\n%s", d.Reason, text)
+		fmt.Fprintf(&details, "%s\n%s", d.Reason, terminal.Diff(s.out, []byte(d.Diff)))
 	}
 	if verbose {
 		for _, n := range c.Notes {
@@ -107,11 +100,8 @@ func (c *caseReport) print(s streams, verbose bool) {
 
 // verdict paints a word that says how a test went.
 func verdict(s streams, word string) string {
-	switch {
-	case !isTerminal(s.out):
-		return word
-	case word == "FAIL":
-		return "\x1b[31m" + word + "\x1b[0m"
+	if word == "FAIL" {
+		return terminal.Paint(s.out, terminal.Red, word)
 	}
-	return "\x1b[32m" + word + "\x1b[0m"
+	return terminal.Paint(s.out, terminal.Green, word)
 }

@@ -9,10 +9,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
@@ -30,7 +28,7 @@ const (
 
 // FindCases lists the case folders at name, in the order of their paths: name itself if
 // it holds a patch.yaml, else every such folder below it. It does not look into case
-// folders, nor into hidden ones. Finding none is an error.
+// folders, nor into hidden ones; it follows links. Finding none is an error.
 func FindCases(name string) ([]string, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -40,19 +38,12 @@ func FindCases(name string) ([]string, error) {
 		return nil, fmt.Errorf("%s is no folder: name the folder of the case", name)
 	}
 	var dirs []string
-	root := os.DirFS(name) // follows name itself, if it is a link
-	err = fs.WalkDir(root, ".", func(dir string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil || !entry.IsDir():
-			return err
-		case dir != "." && strings.HasPrefix(entry.Name(), "."):
-			return fs.SkipDir
+	err = walk(name, func(dir string, entries []os.DirEntry) bool {
+		isCase := slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == casePatch })
+		if isCase { // what is wrong with the file shows when it is read
+			dirs = append(dirs, dir)
 		}
-		if _, err := fs.Stat(root, path.Join(dir, casePatch)); err != nil {
-			return nil // no case itself; what is wrong with a file that is there shows when it is read
-		}
-		dirs = append(dirs, filepath.Join(name, filepath.FromSlash(dir)))
-		return fs.SkipDir
+		return !isCase
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -60,6 +51,7 @@ func FindCases(name string) ([]string, error) {
 	if len(dirs) == 0 {
 		return nil, fmt.Errorf("%s: no case: neither the folder nor one below it has a %s", name, casePatch)
 	}
+	slices.Sort(dirs)
 	return dirs, nil
 }
 
@@ -115,9 +107,7 @@ func (c testCase) compile(ctx context.Context) (program *Program, notes []string
 		}
 	}
 	objects, skipped, err := ParseObjects(casePatch, c[casePatch])
-	for _, other := range skipped {
-		notes = append(notes, other+" is no patch, policy or namespace and was passed over")
-	}
+	notes = PassedOver(skipped)
 	if err != nil {
 		return nil, notes, true, err
 	}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,10 +29,20 @@ const maxFileBytes = 16 << 20
 // Stdin is the name by which standard input is asked for.
 const Stdin = "-"
 
+// Shown is the name of a file for a person.
+func Shown(name string) string {
+	if name == Stdin {
+		return "stdin"
+	}
+	return name
+}
+
 // Files reads files for the functions of this package.
 type Files struct {
 	// Stdin is read for the name "-".
 	Stdin io.Reader
+	// Recursive tells that the files of a folder are also those of the folders below it.
+	Recursive bool
 }
 
 // Read reads a whole file, or standard input for "-", of at most 16 MiB.
@@ -71,23 +80,51 @@ type Objects struct {
 // vms/name"; nil for one that was not read from a file. An object whose file gives no namespace
 // is found by any namespace.
 func (o Objects) Origin(id string) *Origin {
-	found := o.origins[id]
-	if kind, name, ok := strings.Cut(id, " "); ok && len(found) == 0 {
-		found = o.origins[kind+" "+name[strings.IndexByte(name, '/')+1:]]
-	}
+	found := o.originsOf(id)
 	if len(found) == 0 {
 		return nil
 	}
 	return found[0]
 }
 
+func (o Objects) originsOf(id string) []*Origin {
+	found := slices.Clone(o.origins[id])
+	if kind, name, ok := strings.Cut(id, " "); ok && strings.Contains(name, "/") {
+		found = append(found, o.origins[kind+" "+name[strings.IndexByte(name, '/')+1:]]...)
+	}
+	return found
+}
+
+// PassedOver tells of the documents that Objects skipped: of each, or if there are many how many of
+// which kind, in one line.
+func PassedOver(skipped []string) []string {
+	const what = "no patch, policy or namespace and was passed over"
+	var notes []string
+	if len(skipped) <= 3 {
+		for _, other := range skipped {
+			notes = append(notes, other+" is "+what)
+		}
+		return notes
+	}
+	count := map[string]int{}
+	for _, other := range skipped {
+		kind, _, _ := strings.Cut(other[strings.LastIndex(other, ": ")+2:], " ")
+		count[kind]++
+	}
+	var kinds []string
+	for _, kind := range slices.Sorted(maps.Keys(count)) {
+		kinds = append(kinds, fmt.Sprintf("%d %s", count[kind], kind))
+	}
+	return []string{fmt.Sprintf("%d objects are no patch, policy or namespace and were passed over: %s", len(skipped), strings.Join(kinds, ", "))}
+}
+
 // Objects reads every object of the named files; a folder stands for the .yaml, .yml and
-// .json files in it. Documents of other kinds are listed in skipped, as "FILE: KIND NAME".
+// .json files in it, but for kustomization.yaml and the documents of cases. Documents of other kinds are listed in skipped, as "FILE: KIND NAME".
 // All that is wrong is reported at once; see Mistakes.
 func (f Files) Objects(names []string) (objects Objects, skipped []string, err error) {
 	var errs []error
 	for _, name := range names {
-		files, err := expand(name)
+		files, err := f.expand(name)
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -97,7 +134,7 @@ func (f Files) Objects(names []string) (objects Objects, skipped []string, err e
 				errs = append(errs, err)
 				continue
 			}
-			found, others, err := ParseObjects(file, data)
+			found, others, err := ParseObjects(Shown(file), data)
 			objects.add(found)
 			skipped = append(skipped, others...)
 			errs = append(errs, err)
@@ -123,31 +160,6 @@ func (o *Objects) addOrigin(id string, origin *Origin) {
 		o.origins = map[string][]*Origin{}
 	}
 	o.origins[id] = append(o.origins[id], origin)
-}
-
-// expand lists the files of a folder; any other name stands for itself.
-func expand(name string) ([]string, error) {
-	if name == Stdin {
-		return []string{name}, nil
-	}
-	info, err := os.Stat(name)
-	if err != nil || !info.IsDir() {
-		return []string{name}, nil // Read reports what is wrong with it
-	}
-	entries, err := os.ReadDir(name)
-	if err != nil {
-		return nil, err
-	}
-	var files []string
-	for _, e := range entries {
-		if !e.IsDir() && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(e.Name())) {
-			files = append(files, filepath.Join(name, e.Name()))
-		}
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("%s: no .yaml, .yml or .json file in the folder", name)
-	}
-	return files, nil
 }
 
 // found is what a file holds.

@@ -87,10 +87,20 @@ func (o Objects) patches(vmi *VMI) ([]render.Patch, error) {
 	slices.Sort(ids)
 	for i := range ids[min(1, len(ids)):] {
 		if ids[i] == ids[i+1] {
-			return nil, fmt.Errorf("%s is given twice", ids[i])
+			return nil, o.givenTwice(ids[i])
 		}
 	}
 	return patches, nil
+}
+
+func (o Objects) givenTwice(id string) error {
+	origins := o.originsOf(id)
+	if len(origins) < 2 {
+		return fmt.Errorf("%s is given twice", id)
+	}
+	at := origins[1].Position("", 0)
+	return &located{err: fmt.Errorf("%s is given twice", id), Mistake: Mistake{Position: at, Object: id,
+		Reason: "is given twice, first at " + origins[0].Position("", 0).String(), Excerpt: origins[1].doc.excerpt(at)}}
 }
 
 // namespace is that of the VMI, with the labels of the file that describes it, and with the

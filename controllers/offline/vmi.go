@@ -24,8 +24,23 @@ type VMI struct {
 // ParseVMI reads a VirtualMachineInstance, or makes one of a VirtualMachine's template
 // as KubeVirt does: the VM's name and namespace; the template's labels, annotations and
 // spec. YAML or JSON. A missing namespace is "default".
-func ParseVMI(data []byte) (*VMI, error) {
-	object, err := parseObject(data)
+func ParseVMI(data []byte) (*VMI, error) { return parseVMI("", data) }
+
+// VMI is ParseVMI for a file, which errors name.
+func (f Files) VMI(name string) (*VMI, error) {
+	data, err := f.Read(name)
+	if err != nil {
+		return nil, err
+	}
+	vmi, err := parseVMI(Shown(name), data)
+	if found := (*located)(nil); err != nil && !errors.As(err, &found) {
+		err = fmt.Errorf("%s: %w", Shown(name), err)
+	}
+	return vmi, err
+}
+
+func parseVMI(file string, data []byte) (*VMI, error) {
+	object, err := parseObject(file, data)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +71,8 @@ func ParseVMI(data []byte) (*VMI, error) {
 }
 
 // parseObject keeps numbers as they are written: a float64 would round large ones.
-func parseObject(data []byte) (map[string]any, error) {
-	asJSON, err := (&source{data: data}).toJSON()
+func parseObject(file string, data []byte) (map[string]any, error) {
+	asJSON, err := (&source{file: file, data: data}).toJSON()
 	if err != nil {
 		return nil, err
 	}

@@ -15,12 +15,12 @@ import (
 	"path/filepath"
 
 	"github.com/rogpeppe/go-internal/diff"
-	"golang.org/x/term"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/domainpatch/domainpatch/cmd/terminal"
 	"github.com/domainpatch/domainpatch/test/cluster"
 )
 
@@ -69,29 +69,7 @@ func metaData(c *cluster.CloudInit) []byte {
 func printDiff(w io.Writer, oldName string, old []byte, newName string, new []byte) {
 	text := diff.Diff(oldName, old, newName, new)
 	_, text, _ = bytes.Cut(text, []byte("\n")) // the names follow once more
-	for line := range bytes.Lines(text) {
-		colour := ""
-		switch {
-		case !isColoured():
-		case line[0] == '+':
-			colour = "\x1b[32m"
-		case line[0] == '-':
-			colour = "\x1b[31m"
-		case line[0] == '@':
-			colour = "\x1b[36m"
-		}
-		line = bytes.TrimSuffix(line, []byte("\n"))
-		if colour != "" {
-			fmt.Fprintf(w, "%s%s\x1b[0m\n", colour, line)
-			continue
-		}
-		fmt.Fprintf(w, "%s\n", line)
-	}
-}
-
-// isColoured is for people: NO_COLOR is explained on no-color.org.
-func isColoured() bool {
-	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(os.Stdout.Fd()))
+	fmt.Fprintf(w, "%s", terminal.Diff(w, text))
 }
 
 // saveYAML writes objects as users know them.

@@ -1,0 +1,45 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// outputs are the values of a flag --output, each with what it is for, behind a tab as completion shows it.
+type outputs []string
+
+var (
+	renderOutputs  = outputs{"xml\tthe patched document", "json\tdocuments, report and notes as one object", "report\twhat every rule did"}
+	testOutputs    = outputs{"text\tas go test prints", "json\tone object", "junit\tJUnit XML, for CI"}
+	injectOutputs  = outputs{"yaml\tdocuments", "json\ta List"}
+	versionOutputs = outputs{"text\tfor people", "json\tone object"}
+)
+
+func (o outputs) names() []string {
+	names := make([]string, len(o))
+	for i, one := range o {
+		names[i], _, _ = strings.Cut(one, "\t")
+	}
+	return names
+}
+
+func (o outputs) has(name string) bool { return slices.Contains(o.names(), name) }
+
+func (o outputs) refuse(name string) error {
+	return fmt.Errorf("--output (-o) %q is none of %s", name, strings.Join(o.names(), ", "))
+}
+
+// outputVar adds the flag --output (-o) with its completion.
+func outputVar(c *cobra.Command, value *string, byDefault string, all outputs) {
+	c.Flags().StringVarP(value, "output", "o", byDefault, strings.Join(all.names(), ", "))
+	err := c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(all, cobra.ShellCompDirectiveNoFileComp))
+	if err != nil {
+		panic(err) // the flag was added a line above
+	}
+}
