@@ -70,6 +70,7 @@ func newRoot(s streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newRender(s), newTest(s), newVersion(s))
+	root.AddCommand(newGenerate(s))
 	return root
 }
 

@@ -1,0 +1,226 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package generate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"github.com/antchfx/xmlquery"
+
+	"github.com/domainpatch/domainpatch/patch"
+	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/document"
+)
+
+// ErrEqual says that there is nothing to generate.
+var ErrEqual = errors.New("nothing differs")
+
+// Domain is what turns one domain into another.
+type Domain struct {
+	Rules []DomainRule
+	// Output is what the rules make of the given domain, byte for byte.
+	Output []byte
+	// Notes tell what differs and was left alone.
+	Notes []string
+}
+
+// maxAttempts bounds how often rules are planned anew: each time one element is edited in
+// another way.
+const maxAttempts = 100
+
+// Domains finds the rules that turn the domain before into the domain after. vmi, the VMI as
+// JSON, may be nil.
+func Domains(ctx context.Context, before, after, vmi []byte) (*Domain, error) {
+	a, err := parse("the domain before", before)
+	if err != nil {
+		return nil, err
+	}
+	b, err := parse("the domain after", after)
+	if err != nil {
+		return nil, err
+	}
+	if document.Equal(a.Element(), b.Element(), func(*xmlquery.Node) bool { return false }) {
+		return nil, ErrEqual
+	}
+	g := &generator{ctx: ctx, before: before, vmi: vmi, a: a, b: b, levels: map[*xmlquery.Node]int{}}
+	return g.generate()
+}
+
+func parse(what string, src []byte) (*document.Document, error) {
+	d, err := document.Parse(src)
+	if err != nil {
+		return nil, fmt.Errorf("cannot parse %s: %w", what, err)
+	}
+	if e := d.Element(); e.Data != "domain" || e.NamespaceURI != "" {
+		return nil, fmt.Errorf("the root element of %s is %.40q instead of <domain>", what, e.Data)
+	}
+	return d, nil
+}
+
+// generator plans rules until the engine makes of the given domain what is wanted.
+type generator struct {
+	ctx         context.Context
+	before, vmi []byte
+	a, b        *document.Document
+	levels      map[*xmlquery.Node]int // of the planner
+	notes       []string
+}
+
+func (g *generator) generate() (*Domain, error) {
+	var failure error
+	for range maxAttempts {
+		if err := context.Cause(g.ctx); err != nil {
+			return nil, err
+		}
+		digests := newDigests()
+		root := digests.compare(g.a.Element(), g.b.Element(), nil)
+		l := newPlanner(g.levels)
+		l.plan(root)
+		out, at, err := g.try(root, l.rules)
+		if err == nil {
+			return &Domain{Rules: rulesOf(l.rules), Output: out, Notes: g.notes}, nil
+		}
+		failure = err
+		if at == nil || !g.escalate(at) {
+			return nil, err
+		}
+	}
+	return nil, failure
+}
+
+func rulesOf(all []planned) []DomainRule {
+	rules := make([]DomainRule, len(all))
+	for i := range all {
+		rules[i] = all[i].DomainRule
+	}
+	return rules
+}
+
+// maxXML is the longest xml or value of a rule that the API takes, in characters.
+const maxXML = 65536
+
+// try applies the rules as KubeVirt has them applied, and compares. On an error it tells
+// the pair to edit in another way; nil where none would help.
+func (g *generator) try(root *pair, rules []planned) (out []byte, at *pair, err error) {
+	switch n := len(rules); {
+	case n > bundle.MaxRules:
+		return nil, nil, fmt.Errorf("the difference takes %d rules, over the limit of %d of one patch: generate several patches, each from a part of the difference", n, bundle.MaxRules)
+	case n == 0:
+		return nil, nil, ErrEqual
+	}
+	source := bundle.Patch{Kind: bundle.KindDomainPatch, Namespace: "generated", Name: "generated", FailurePolicy: bundle.Fail}
+	for i := range rules {
+		if r := &rules[i]; len(r.XML) > maxXML || r.Value != nil && len(*r.Value) > maxXML {
+			return nil, nil, fmt.Errorf("%s: a rule would hold more than %d bytes, more than a DomainPatch may", rules[i].at.place(), maxXML)
+		}
+		source.Domain = append(source.Domain, rules[i].DomainRule.DomainRule)
+	}
+	program, err := patch.Compile(&bundle.Bundle{FormatVersion: bundle.FormatVersion, Patches: []bundle.Patch{source}})
+	if err != nil {
+		return g.failed(rules, err)
+	}
+	out, report, err := program.Domain(g.ctx, g.before, g.vmi, nil)
+	if err != nil {
+		return g.failed(rules, err)
+	}
+	again, _, err := program.Domain(g.ctx, out, g.vmi, report)
+	if err != nil {
+		return g.failed(rules, err)
+	}
+	got, err := parse("the result", out)
+	if err != nil {
+		return nil, nil, err
+	}
+	if n := different(g.b.Element(), got.Element()); n != nil {
+		at := root.find(n)
+		return nil, at, fmt.Errorf("%s: no rule was found that makes it what it should be", document.Location(n, ""))
+	}
+	if !bytes.Equal(out, again) {
+		return nil, nil, errors.New("KubeVirt repeats the hook in the course of one boot, and the rules found would change their own result")
+	}
+	return out, nil, nil
+}
+
+var ruleField = regexp.MustCompile(`^spec\.domain\[(\d+)\]`)
+
+// failed finds the rule that an error is about, and tells its place.
+func (g *generator) failed(rules []planned, err error) ([]byte, *pair, error) {
+	for _, e := range patch.Errors(err) {
+		if m := ruleField.FindStringSubmatch(e.Field); m != nil {
+			i, _ := strconv.Atoi(m[1]) // the pattern has digits alone
+			r := &rules[i]
+			return nil, r.at, fmt.Errorf("%s: no rule was found that KubeVirt's passes leave alone: op %s with path %s: %w", r.at.place(), r.Op, r.Path, e.Err)
+		}
+	}
+	return nil, nil, err
+}
+
+// different is the innermost element of the wanted document that the other one lacks or has
+// otherwise; nil where they are equal.
+func different(want, got *xmlquery.Node) *xmlquery.Node {
+	none := func(*xmlquery.Node) bool { return false }
+	if document.Equal(want, got, none) {
+		return nil
+	}
+	x, y := document.Elements(want), document.Elements(got)
+	if len(x) != len(y) {
+		return want
+	}
+	var found *xmlquery.Node
+	for i := range x {
+		if n := different(x[i], y[i]); n != nil {
+			if found != nil || nameOf(x[i]) != nameOf(y[i]) {
+				return want // several: what is wrong is their order, or their parent
+			}
+			found = n
+		}
+	}
+	if found == nil {
+		return want
+	}
+	return found
+}
+
+// find is the pair of the wanted element, or of the one that it is in.
+func (p *pair) find(n *xmlquery.Node) *pair {
+	var above []*xmlquery.Node
+	for ; n != nil && n != p.b; n = n.Parent {
+		above = append(above, n)
+	}
+	for i := len(above) - 1; i >= 0; i-- {
+		next := p.partner[above[i]]
+		if next == nil {
+			break
+		}
+		p = next
+	}
+	return p
+}
+
+// escalate has an element edited in a coarser way, or one above it; false where there is none.
+func (g *generator) escalate(p *pair) bool {
+	for ; p != nil; p = p.parent {
+		level := g.levels[p.b]
+		if level < plain {
+			g.levels[p.b] = plain
+			return true
+		}
+		if isRoot(p.b) || isDevices(p.b) {
+			if g.reorder(p) {
+				return true
+			}
+			continue
+		}
+		if level < replace {
+			g.levels[p.b] = replace
+			return true
+		}
+	}
+	return false
+}
