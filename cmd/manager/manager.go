@@ -73,7 +73,7 @@ func cacheOptions() cache.Options {
 		DefaultTransform: kubevirt.Slim(),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.ConfigMap{}: bundles.CacheOptions(),
-			&corev1.Event{}:     kubevirt.SyncFailures(),
+			&corev1.Event{}:     {Field: kubevirt.SyncFailures(), Transform: kubevirt.SlimEvent},
 		},
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/fare"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/controllers/testcluster"
@@ -60,20 +61,15 @@ func newFleet(t testing.TB, patches, vmis int) fleet {
 // count counts the fleet as a pass does, from what the last one remembered.
 func (f fleet) count(t testing.TB, last *census, compile render.CompileFunc) *census {
 	t.Helper()
-	out := newCensus()
-	c := counter{
-		wishes:   newWishes(render.Namespace{Name: "vms"}, f.patches, compile, out),
-		bundles:  &bundles{reader: f.reader, namespace: "vms", used: out.bundles},
-		failures: &failures{reader: f.reader, namespace: "vms"},
-		out:      out,
-	}
+	var known map[string]fare.Content
 	if last != nil {
-		c.bundles.known = last.bundles
+		known = last.bundles
 	}
+	c := counter{out: newCensus(), judge: fare.NewJudge(render.Namespace{Name: "vms"}, f.patches, compile, cached{f.reader, "vms"}, known)}
 	if err := c.count(t.Context(), f.vmis); err != nil {
 		t.Fatal(err)
 	}
-	return out
+	return c.out
 }
 
 // BenchmarkCount counts VMIs, with fifty patches, and with as many as a hostile tenant may write.
@@ -81,7 +77,7 @@ func BenchmarkCount(b *testing.B) {
 	for _, size := range []struct{ patches, vmis int }{{50, 100}, {50, 1000}, {50, 10000}, {10000, 100}, {10000, 1000}, {10000, 10000}} {
 		b.Run(fmt.Sprintf("patches=%d/vmis=%d", size.patches, size.vmis), func(b *testing.B) {
 			f := newFleet(b, size.patches, size.vmis)
-			compile := newVerdicts(render.Compile).compile
+			compile := fare.NewVerdicts(render.Compile).Compile
 			last := f.count(b, nil, compile)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -108,13 +104,13 @@ func TestTooMany(t *testing.T) {
 			f.vmis = append(f.vmis, *vmi(t, fmt.Sprintf("v%d", i), nil))
 		}
 		compiled := 0
-		compile := newVerdicts(func(render.Patch) (*patch.Program, error) { compiled++; return nil, nil }).compile
+		compile := fare.NewVerdicts(func(render.Patch) (*patch.Program, error) { compiled++; return nil, nil }).Compile
 		for range 2 { // the second time nothing is compiled
 			start := time.Now()
 			got := f.count(t, nil, compile)
 			t.Logf("%s: %v", policy, time.Since(start))
 			for _, p := range f.patches {
-				if have := got.patches[nameOf(p)]; have == nil || have.Matched != vmis || have.Outdated != vmis || len(have.OutdatedVMIs) != v1alpha1.MaxOutdatedVMIs {
+				if have := got.patches[fare.NameOf(p)]; have == nil || have.Matched != vmis || have.Outdated != vmis || len(have.OutdatedVMIs) != v1alpha1.MaxOutdatedVMIs {
 					t.Fatalf("%s: %+v, want %d matched and outdated", p.ID(), have, vmis)
 				}
 			}

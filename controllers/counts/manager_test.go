@@ -72,7 +72,7 @@ func startManager(t *testing.T, c *testcluster.Cluster, interval time.Duration) 
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: new(true)}, // one per test
 		Cache: cache.Options{DefaultTransform: kubevirt.Slim(),
-			ByObject: map[client.Object]cache.ByObject{&corev1.Event{}: kubevirt.SyncFailures()}},
+			ByObject: map[client.Object]cache.ByObject{&corev1.Event{}: {Field: kubevirt.SyncFailures(), Transform: kubevirt.SlimEvent}}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/fare"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/controllers/metrics"
 	"github.com/domainpatch/domainpatch/controllers/render"
@@ -36,7 +37,7 @@ type Reconciler struct {
 	Interval time.Duration // see Interval
 
 	changes    changes
-	verdicts   *verdicts
+	verdicts   *fare.Verdicts
 	namespaces map[string]*census // without those that have nothing to count
 	ended      time.Time          // the last pass
 }
@@ -48,7 +49,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	}
 	defer func() { r.ended = time.Now() }()
 	if r.verdicts == nil {
-		r.verdicts, r.namespaces = newVerdicts(r.Compile), map[string]*census{}
+		r.verdicts, r.namespaces = fare.NewVerdicts(r.Compile), map[string]*census{}
 	}
 	marked, all := r.changes.take()
 	left, err := r.pass(ctx, marked, all)
@@ -121,7 +122,7 @@ func (r *Reconciler) countNamespace(ctx context.Context, name string, cluster []
 	}
 	written := 0
 	for _, p := range render.Patches(patches.Items, nil) {
-		wrote, err := r.write(ctx, p, counted.patches[nameOf(p)])
+		wrote, err := r.write(ctx, p, counted.patches[fare.NameOf(p)])
 		if err != nil {
 			return false, err
 		}
@@ -146,17 +147,13 @@ func (r *Reconciler) census(ctx context.Context, name string, patches []render.P
 			return nil, fmt.Errorf("cannot read namespace %s: %w", name, err)
 		}
 	}
-	out := newCensus()
-	c := counter{
-		wishes:   newWishes(render.Namespace{Name: name, Labels: namespace.Labels}, patches, r.verdicts.compile, out),
-		bundles:  &bundles{reader: r.Client, namespace: name, used: out.bundles},
-		failures: &failures{reader: r.Client, namespace: name},
-		out:      out,
-	}
+	var known map[string]fare.Content
 	if last := r.namespaces[name]; last != nil {
-		c.bundles.known = last.bundles
+		known = last.bundles
 	}
-	return out, c.count(ctx, vmis.Items)
+	c := counter{out: newCensus(), judge: fare.NewJudge(render.Namespace{Name: name, Labels: namespace.Labels}, patches,
+		r.verdicts.Compile, cached{r.Client, name}, known)}
+	return c.out, c.count(ctx, vmis.Items)
 }
 
 // writeTotals adds up the namespaces, for ClusterDomainPatches and metrics.
@@ -166,7 +163,7 @@ func (r *Reconciler) writeTotals(ctx context.Context, cluster []v1alpha1.Cluster
 	for _, p := range render.Patches(nil, cluster) {
 		total := &tally{}
 		for _, namespace := range inOrder {
-			if t := r.namespaces[namespace].patches[nameOf(p)]; t != nil {
+			if t := r.namespaces[namespace].patches[fare.NameOf(p)]; t != nil {
 				total.add(t)
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/fare"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/controllers/testcluster"
@@ -225,9 +226,9 @@ func TestCount(t *testing.T) {
 			got := takeCensus(t, tc.vmis, tc.patches, tc.bundles, tc.events)
 			have := counts{}
 			for name, tally := range got.patches {
-				have[name.name] = shorthand{tally.Matched, tally.Current, tally.Outdated, tally.Failed}
+				have[name.Name] = shorthand{tally.Matched, tally.Current, tally.Outdated, tally.Failed}
 				if len(tally.OutdatedVMIs) != int(tally.Outdated) || len(tally.Failures) != int(tally.Failed) {
-					t.Errorf("%s lists %v and %v, want all %d and %d", name.name, tally.OutdatedVMIs, tally.Failures, tally.Outdated, tally.Failed)
+					t.Errorf("%s lists %v and %v, want all %d and %d", name.Name, tally.OutdatedVMIs, tally.Failures, tally.Outdated, tally.Failed)
 				}
 			}
 			if diff := cmp.Diff(tc.want, have, cmpopts.EquateEmpty()); diff != "" {
@@ -258,7 +259,7 @@ func takeCensus(t testing.TB, vmis []*kubevirt.VirtualMachineInstance, patches [
 	for _, p := range patches {
 		all = append(all, asPatch(p))
 	}
-	r := &Reconciler{Client: fake.NewClientBuilder().WithScheme(testcluster.Scheme(t)).WithObjects(objects...).Build(), verdicts: newVerdicts(render.Compile)}
+	r := &Reconciler{Client: fake.NewClientBuilder().WithScheme(testcluster.Scheme(t)).WithObjects(objects...).Build(), verdicts: fare.NewVerdicts(render.Compile)}
 	got, err := r.census(t.Context(), "vms", all)
 	if err != nil {
 		t.Fatal(err)
@@ -275,7 +276,7 @@ func TestLists(t *testing.T) {
 	for i := range 2 * v1alpha1.MaxOutdatedVMIs {
 		vmis = append(vmis, vmi(t, fmt.Sprintf("v%02d", i), withA, failing("x", message)))
 	}
-	got := takeCensus(t, vmis, []client.Object{a}, []*render.Bundle{withA}, nil).patches[patchName{bundle.KindDomainPatch, "vms", "a"}]
+	got := takeCensus(t, vmis, []client.Object{a}, []*render.Bundle{withA}, nil).patches[fare.Name{Kind: bundle.KindDomainPatch, Namespace: "vms", Name: "a"}]
 	total := &tally{}
 	for range 2 {
 		total.add(got)

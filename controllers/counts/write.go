@@ -28,8 +28,6 @@ const (
 	ReasonFailed = "VMsFailed"
 )
 
-func nameOf(p render.Patch) patchName { return patchName{p.Kind, p.Namespace, p.Name} }
-
 // write writes the numbers of a patch, if they changed; nil is for zero.
 func (r *Reconciler) write(ctx context.Context, p render.Patch, want *tally) (wrote bool, err error) {
 	if want == nil {

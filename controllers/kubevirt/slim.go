@@ -16,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/tools/cache"
-	crcache "sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 )
@@ -148,16 +147,15 @@ func ShimsError(message string) string {
 	return strings.TrimSuffix(ours, `"`)
 }
 
-// SyncFailures says which events a cache holds, and what of them: those with reason
-// EventSyncFailed, and in them which object they are about, and the error if it is the shim's.
-func SyncFailures() crcache.ByObject {
-	return crcache.ByObject{
-		Field:     fields.SelectorFromSet(fields.Set{"reason": EventSyncFailed, "involvedObject.kind": "VirtualMachineInstance"}),
-		Transform: slimEvent,
-	}
+// SyncFailures selects the events of why VirtualMachineInstances could not be started: those with
+// reason EventSyncFailed.
+func SyncFailures() fields.Selector {
+	return fields.SelectorFromSet(fields.Set{"reason": EventSyncFailed, "involvedObject.kind": "VirtualMachineInstance"})
 }
 
-func slimEvent(object any) (any, error) {
+// SlimEvent is the transform of a cache of SyncFailures: it keeps of an event which object it is
+// about, and the error if it is the shim's.
+func SlimEvent(object any) (any, error) {
 	event, ok := object.(*corev1.Event)
 	if !ok {
 		return object, nil

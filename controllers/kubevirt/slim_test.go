@@ -195,7 +195,7 @@ func TestSyncFailures(t *testing.T) {
 			InvolvedObject: corev1.ObjectReference{Kind: "VirtualMachineInstance", Name: "vm", UID: "u"}, Reason: "SyncFailed", Message: message, LastTimestamp: at}
 		wantEvent := &corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: "vms", Name: "e", ResourceVersion: "1"},
 			InvolvedObject: corev1.ObjectReference{UID: "u"}, Reason: "SyncFailed", Message: want, LastTimestamp: at}
-		got, err := kubevirt.SyncFailures().Transform(event)
+		got, err := kubevirt.SlimEvent(event)
 		if diff := cmp.Diff(any(wantEvent), got); err != nil || diff != "" {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The DomainPatch Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package counts
+package fare
 
 import (
 	"k8s.io/apimachinery/pkg/types"
@@ -14,9 +14,9 @@ import (
 // maxVerdicts is how many patches are remembered. One takes some 200 bytes.
 const maxVerdicts = 1 << 15
 
-// verdicts remembers which patches compile, and not what they compile to: there may be
+// Verdicts remembers which patches compile, and not what they compile to: there may be
 // more patches than compiled ones fit into memory, and each is asked for in every pass.
-type verdicts struct {
+type Verdicts struct {
 	inner render.CompileFunc
 	known *lru.Cache // errors, nil for none
 }
@@ -26,13 +26,14 @@ type verdictKey struct {
 	generation int64
 }
 
-func newVerdicts(compile render.CompileFunc) *verdicts {
-	return &verdicts{inner: compile, known: lru.New(maxVerdicts)}
+// NewVerdicts remembers what a function found.
+func NewVerdicts(compile render.CompileFunc) *Verdicts {
+	return &Verdicts{inner: compile, known: lru.New(maxVerdicts)}
 }
 
-// compile is a render.CompileFunc for VMIs with a cloud-init volume, of whose programs
+// Compile is a render.CompileFunc for VMIs with a cloud-init volume, of whose programs
 // rendering wants to know nothing but that there is one: they are empty.
-func (v *verdicts) compile(p render.Patch) (*patch.Program, error) {
+func (v *Verdicts) Compile(p render.Patch) (*patch.Program, error) {
 	key := verdictKey{p.Object.GetUID(), p.Object.GetGeneration()}
 	if err, ok := v.known.Get(key); ok {
 		if err != nil {

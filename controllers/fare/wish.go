@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The DomainPatch Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package counts
+package fare
 
 import (
 	"context"
@@ -15,13 +15,14 @@ import (
 	"github.com/domainpatch/domainpatch/controllers/render"
 )
 
-// wish is what a VMI would get if it were created now.
-type wish struct {
-	binds     map[patchName]*tally // of the census
-	startable bool                 // else it would be refused
-	sha256    string
-	content   content
-	pvc       *v1alpha1.SharedPVC
+// Wish is what a VMI would get if it were created now.
+type Wish struct {
+	Bindings []render.Binding // in the order in which they apply; none where the labels are wrong
+	Refused  error            // why the VMI would be refused, if so
+	// Content is that of the bundle, for a VMI with a cloud-init volume.
+	Content Content
+	PVC     *v1alpha1.SharedPVC
+	sha256  string // of that bundle without policies
 }
 
 // wishes finds out what VMIs of one namespace would get. It asks render once for all that
@@ -32,12 +33,11 @@ type wishes struct {
 	compile   render.CompileFunc
 	labels    map[string]bool // that selectors read
 	volumes   bool            // a patch has a volume, whose name a VMI may have taken
-	known     map[string]*wish
-	out       *census
+	known     map[string]*Wish
 }
 
-func newWishes(namespace render.Namespace, patches []render.Patch, compile render.CompileFunc, out *census) *wishes {
-	w := &wishes{namespace: namespace, patches: patches, compile: compile, labels: map[string]bool{}, known: map[string]*wish{}, out: out}
+func newWishes(namespace render.Namespace, patches []render.Patch, compile render.CompileFunc) *wishes {
+	w := &wishes{namespace: namespace, patches: patches, compile: compile, labels: map[string]bool{}, known: map[string]*Wish{}}
 	for _, p := range patches {
 		addKeys(w.labels, p.Spec.Selector)
 		cluster, ok := p.Object.(*v1alpha1.ClusterDomainPatch)
@@ -58,7 +58,7 @@ func addKeys(keys map[string]bool, selector *metav1.LabelSelector) {
 	}
 }
 
-func (w *wishes) of(ctx context.Context, vmi *kubevirt.VirtualMachineInstance) (*wish, error) {
+func (w *wishes) of(ctx context.Context, vmi *kubevirt.VirtualMachineInstance) (*Wish, error) {
 	kind := w.kind(vmi)
 	if known := w.known[kind]; known != nil {
 		return known, nil
@@ -97,28 +97,26 @@ func volumeNames(vmi *kubevirt.VirtualMachineInstance) []string {
 // find asks render. All VMIs count as having a cloud-init volume: where one has none, render
 // would evaluate the matchConditions of patches with cloudInit rules, and these read all of
 // the VMI, of which the cache holds little. What becomes of such a patch follows from what
-// the VMI runs with (containedPatch.idle; under failurePolicy Fail its bundle holds the patch
+// the VMI runs with (Contained.idle; under failurePolicy Fail its bundle holds the patch
 // if its conditions left the VMI out, and else the VMI was refused).
-func (w *wishes) find(ctx context.Context, vmi *kubevirt.VirtualMachineInstance) (*wish, error) {
+func (w *wishes) find(ctx context.Context, vmi *kubevirt.VirtualMachineInstance) (*Wish, error) {
 	bindings, err := render.Bindings(vmi.Labels, w.namespace, w.patches)
 	if err != nil {
-		return &wish{}, nil // refused for its labels
+		return &Wish{Refused: err}, nil
 	}
-	found := &wish{binds: map[patchName]*tally{}}
-	for _, b := range bindings {
-		found.binds[nameOf(b.Patch)] = w.out.of(nameOf(b.Patch))
-	}
+	found := &Wish{Bindings: bindings}
 	// No policies: a change of theirs makes no VMI outdated.
 	built, err := render.Build(ctx, render.VMI{CloudInit: true, Volumes: volumeNames(vmi)}, bindings, nil, render.Compiler{Patch: w.compile})
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return found, nil // refused
+		found.Refused = err
+		return found, nil
 	}
-	found.startable, found.sha256, found.pvc = true, built.SHA256, built.PVC
+	found.sha256, found.PVC = built.SHA256, built.PVC
 	if built.Applies() {
-		found.content, err = contentOf(built.JSON)
+		found.Content, err = contentOf(built.JSON)
 	}
 	return found, err
 }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The DomainPatch Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package counts
+package fare
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
@@ -20,9 +19,8 @@ import (
 
 // failures tells which VMIs of one namespace could not be started because of their patches.
 type failures struct {
-	reader    client.Reader
-	namespace string
-	events    map[types.UID]*corev1.Event // errors of the shim, by VMI; nil until asked for
+	source Source
+	events map[types.UID]*corev1.Event // errors of the shim, by VMI; nil until asked for
 }
 
 // of is the reason for which a VMI with patches could not be started, if that is ours; image is that of
@@ -51,13 +49,13 @@ func (f *failures) of(ctx context.Context, vmi *kubevirt.VirtualMachineInstance,
 }
 
 func (f *failures) readEvents(ctx context.Context) error {
-	var list corev1.EventList
-	if err := f.reader.List(ctx, &list, client.InNamespace(f.namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("cannot list the events of namespace %s: %w", f.namespace, err)
+	all, err := f.source.SyncFailures(ctx)
+	if err != nil {
+		return err
 	}
 	f.events = map[types.UID]*corev1.Event{}
-	for i := range list.Items {
-		e := &list.Items[i]
+	for i := range all {
+		e := &all[i]
 		last := f.events[e.InvolvedObject.UID]
 		if e.Reason == kubevirt.EventSyncFailed && kubevirt.ShimsError(e.Message) != "" && (last == nil || isLater(e, last)) {
 			f.events[e.InvolvedObject.UID] = e
@@ -86,10 +84,10 @@ func cannotPull(message, image string) string {
 }
 
 // blamed are the patches that a failure is about: those that it names, or all where it names none.
-func blamed(message string, all []patchName) []patchName {
-	var named []patchName
+func blamed(message string, all []Name) []Name {
+	var named []Name
 	for _, name := range all {
-		if strings.Contains(message, name.id()+": ") {
+		if strings.Contains(message, name.ID()+": ") {
 			named = append(named, name)
 		}
 	}
@@ -97,9 +95,4 @@ func blamed(message string, all []patchName) []patchName {
 		return named
 	}
 	return all
-}
-
-// shortened cuts a message to what the API allows.
-func shortened(message string) string {
-	return fmt.Sprintf("%.*s", v1alpha1.MaxFailureMessage, message)
 }
