@@ -8,7 +8,9 @@ package docs
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,6 +73,7 @@ func TestCommands(t *testing.T) {
 		}
 		t.Run(p.name, func(t *testing.T) {
 			folder := newFolder(t, programs)
+			defer folder.rewrite(t, p.name)
 			for _, b := range p.blocks {
 				if name, ok := b.comments["file"]; ok {
 					folder.write(t, name, b.text)
@@ -84,16 +87,44 @@ func TestCommands(t *testing.T) {
 	t.Logf("not run:\n%s", strings.Join(skipped, "\n"))
 }
 
+// update writes what the commands print into the pages. A "?" below a command asks for it.
+var update = flag.Bool("update", false, "write what commands print into the pages")
+
 // folder is where the commands of one page run.
 type folder struct {
 	path        string
 	environment []string
+	edits       map[int]edit // by the last line of the command
+}
+
+// edit is an output that a page must have in place of another.
+type edit struct{ old, new string }
+
+// rewrite puts what commands printed into their page.
+func (f folder) rewrite(t *testing.T, page string) {
+	t.Helper()
+	if len(f.edits) == 0 {
+		return
+	}
+	file := filepath.Join(root, page)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(text), "\n")
+	for _, line := range slices.Backward(slices.Sorted(maps.Keys(f.edits))) {
+		e := f.edits[line]
+		lines = slices.Replace(lines, line, line+1+strings.Count(e.old, "\n"), e.new)
+	}
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // newFolder makes the folder of a page.
 func newFolder(t *testing.T, programs string) folder {
 	t.Helper()
-	f := folder{path: t.TempDir()}
+	f := folder{path: t.TempDir(), edits: map[int]edit{}}
 	if err := os.CopyFS(filepath.Join(f.path, "config"), os.DirFS(filepath.Join(root, "config"))); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +166,12 @@ func (f folder) run(t *testing.T, page string, b block) (skipped []string) {
 		if code != c.exit {
 			t.Fatalf("%s:%d: %s\nexit code %d, want %d\n%s", page, c.line, c.text, code, c.exit, out)
 		}
-		if c.want != "" && !prints(c.want, out) {
+		if c.want == "" || prints(c.want, out) {
+			continue
+		}
+		if *update {
+			f.edits[c.line+strings.Count(strings.TrimSuffix(c.text, "\n"), "\n")] = edit{old: c.want, new: strings.TrimRight(out, "\n")}
+		} else {
 			t.Errorf("%s:%d: %s (-page +printed):\n%s", page, c.line, c.text, cmp.Diff(c.want, strings.TrimSuffix(out, "\n")))
 		}
 	}
