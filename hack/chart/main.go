@@ -3,7 +3,7 @@
 
 // Command chart writes what the Helm chart has of other files, so that nobody keeps a second copy: the CRDs and the
 // templates that are config's objects but for the namespace and a few values, and the README with the table of values.
-// The templates of objects with many values are kept by hand; test/chart compares all of them with kustomize's.
+// The templates of objects with many values are kept by hand; test/packages/chart compares all of them with kustomize's.
 //
 // Use it by make generate. The argument is the root of the repository.
 package main

@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	folder    = "../../config/chart"
+	folder    = "../../../config/chart"
 	namespace = "domainpatch-system"
 )
 

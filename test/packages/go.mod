@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The DomainPatch Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// What Helm makes of the chart, for tests only.
-module github.com/domainpatch/domainpatch/test/chart
+// What others make of the packages (Helm, editors, pre-commit, krew), for tests only.
+module github.com/domainpatch/domainpatch/test/packages
 
 go 1.26.0
 
@@ -11,6 +11,7 @@ replace github.com/domainpatch/domainpatch => ../..
 require (
 	github.com/domainpatch/domainpatch v0.0.0
 	github.com/google/go-cmp v0.7.0
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	helm.sh/helm/v4 v4.3.0
 	k8s.io/apimachinery v0.37.0
 	k8s.io/cli-runtime v0.37.0
@@ -98,7 +99,6 @@ require (
 	github.com/prometheus/procfs v0.21.1 // indirect
 	github.com/rubenv/sql-migrate v1.8.1 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
-	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/shopspring/decimal v1.4.0 // indirect
 	github.com/spf13/cast v1.7.0 // indirect
 	github.com/spf13/cobra v1.10.2 // indirect

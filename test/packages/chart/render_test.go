@@ -170,7 +170,7 @@ func TestNotes(t *testing.T) {
 func build(t *testing.T, text string) []*unstructured.Unstructured {
 	t.Helper()
 	dir := t.TempDir()
-	config, err := filepath.Abs("../../config")
+	config, err := filepath.Abs("../../../config")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,7 +107,7 @@ type server struct {
 func start(t *testing.T) *server {
 	t.Helper()
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		t.Setenv("KUBEBUILDER_ASSETS", filepath.Join("..", "..", "bin", "controlplane"))
+		t.Setenv("KUBEBUILDER_ASSETS", filepath.Join("..", "..", "..", "bin", "controlplane"))
 	}
 	env := &envtest.Environment{}
 	config, err := env.Start()
