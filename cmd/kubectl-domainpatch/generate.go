@@ -188,7 +188,7 @@ func (o *generateOptions) changes(ctx context.Context, s streams, files offline.
 	}
 	c := change{file: o.before, before: before, after: after}
 	if other := (&change{before: after}); c.isCloudInit() != other.isCloudInit() {
-		return nil, fmt.Errorf("one of %s and %s is JSON and the other is not: give two domains, or two CloudInitData", shown([]string{o.before})[0], shown([]string{o.after})[0])
+		return nil, fmt.Errorf("one of %s and %s is JSON and the other is not: give two domains, or two CloudInitData", offline.Shown(o.before), offline.Shown(o.after))
 	}
 	return []change{c}, nil
 }
@@ -276,4 +276,9 @@ func (p *generatedPatch) find(ctx context.Context, c *change, vmi *offline.VMI) 
 // writeFile writes a file of a case folder.
 func writeFile(dir, name string, data []byte) error {
 	return os.WriteFile(filepath.Join(dir, name), data, 0o644)
+}
+
+// inFile names the file that an error is about.
+func inFile(name string, err error) error {
+	return fmt.Errorf("%s: %w", offline.Shown(name), err)
 }

@@ -42,7 +42,7 @@ func (r *rendering) run(kind, name string, hook func([]byte) ([]byte, error)) er
 	}
 	after, err := hook(before)
 	if err != nil {
-		return fmt.Errorf("%s: %w", offline.Shown(name), err)
+		return inFile(name, err)
 	}
 	r.results = append(r.results, result{kind, name, before, after})
 	return nil
