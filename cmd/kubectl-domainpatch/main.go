@@ -69,8 +69,13 @@ func newRoot(s streams) *cobra.Command {
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newRender(s), newTest(s), newVersion(s))
-	root.AddCommand(newGenerate(s))
+	root.AddCommand(
+		newRender(s),
+		newTest(s),
+		newGenerate(s),
+		newInject(s),
+		newVersion(s),
+	)
 	return root
 }
 

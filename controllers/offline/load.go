@@ -73,7 +73,8 @@ type Objects struct {
 	Policies       []v1alpha1.DomainPatchPolicy
 	Namespaces     []corev1.Namespace
 
-	origins map[string][]*Origin // by the objects' IDs
+	workloads []workload
+	origins   map[string][]*Origin // by the objects' IDs
 }
 
 // Origin is where an object was read, by the ID that errors name it with, such as "DomainPatch
@@ -148,6 +149,7 @@ func (o *Objects) add(other Objects) {
 	o.ClusterPatches = append(o.ClusterPatches, other.ClusterPatches...)
 	o.Policies = append(o.Policies, other.Policies...)
 	o.Namespaces = append(o.Namespaces, other.Namespaces...)
+	o.workloads = append(o.workloads, other.workloads...)
 	for id, origins := range other.origins {
 		for _, origin := range origins {
 			o.addOrigin(id, origin)
@@ -229,6 +231,9 @@ func (f *found) object(origin *Origin, asJSON []byte) {
 	case group == v1alpha1.Group || slices.Contains(kinds, h.Kind):
 		errs = []error{fmt.Errorf("%s %s is not supported: use %s of %s", h.APIVersion, h.Kind, strings.Join(kinds, ", "), v1alpha1.GroupVersion)}
 	default:
+		if w := (workload{origin: origin, id: id, json: asJSON}); w.isKubeVirts(group, h.Kind) {
+			f.workloads = append(f.workloads, w)
+		}
 		f.skipped = append(f.skipped, fmt.Sprintf("%s: %s", origin.doc.file, id))
 	}
 	for _, err := range errs {

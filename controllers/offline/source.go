@@ -75,8 +75,8 @@ func (d *source) isComment() bool {
 // toJSON reads a document of YAML, or of JSON, some of whose escapes YAML does not know. YAML is
 // read as kubectl reads it, by version 1.1.
 func (d *source) toJSON() ([]byte, error) {
-	if json.Valid(d.data) {
-		return d.data, nil
+	if text := d.jsonText(); text != nil {
+		return text, nil
 	}
 	asJSON, err := sigsyaml.YAMLToJSONStrict(d.data)
 	if err == nil {
@@ -86,6 +86,18 @@ func (d *source) toJSON() ([]byte, error) {
 		return nil, repeated
 	}
 	return nil, d.syntaxError(err)
+}
+
+// jsonText is the document if it is JSON, with its places; nil if it is not.
+func (d *source) jsonText() []byte {
+	text := d.data
+	if isSeparator(text) {
+		text = append([]byte("   "), text[3:]...)
+	}
+	if !json.Valid(text) {
+		return nil
+	}
+	return text
 }
 
 // yamlLine is how errors of YAML begin, with the line in the document.
@@ -135,8 +147,8 @@ func (d *source) repeatedKeys() error {
 // first asked for: files without a mistake do without.
 func (d *source) node() *yaml.Node {
 	d.parse.Do(func() {
-		if json.Valid(d.data) {
-			d.root = jsonNode(d.data)
+		if text := d.jsonText(); text != nil {
+			d.root = jsonNode(text)
 			return
 		}
 		var top yaml.Node

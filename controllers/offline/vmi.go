@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"strings"
 
 	"github.com/domainpatch/domainpatch/controllers/render"
 )
@@ -23,7 +25,7 @@ type VMI struct {
 
 // ParseVMI reads a VirtualMachineInstance, or makes one of a VirtualMachine's template
 // as KubeVirt does: the VM's name and namespace; the template's labels, annotations and
-// spec. YAML or JSON. A missing namespace is "default".
+// spec. A VirtualMachineInstanceReplicaSet and a VirtualMachinePool give one that has their name. YAML or JSON. A missing namespace is "default".
 func ParseVMI(data []byte) (*VMI, error) { return parseVMI("", data) }
 
 // VMI is ParseVMI for a file, which errors name.
@@ -44,14 +46,29 @@ func parseVMI(file string, data []byte) (*VMI, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch kind, _ := object["kind"].(string); kind {
-	case "VirtualMachineInstance":
-	case "VirtualMachine":
-		if object, err = fromTemplate(object); err != nil {
+	return vmiOf(object)
+}
+
+// templates are the kinds that VMs come from, with the fields that lead to what they start with.
+var templates = map[string][]string{
+	"VirtualMachineInstance":           {},
+	"VirtualMachine":                   {"spec", "template"},
+	"VirtualMachineInstanceReplicaSet": {"spec", "template"},
+	"VirtualMachinePool":               {"spec", "virtualMachineTemplate", "spec", "template"},
+}
+
+// vmiOf is the VMI that starts from an object of one of the templates' kinds.
+func vmiOf(object map[string]any) (*VMI, error) {
+	kind, _ := object["kind"].(string)
+	path, known := templates[kind]
+	if !known {
+		return nil, fmt.Errorf("kind %q is neither VirtualMachineInstance nor VirtualMachine", kind)
+	}
+	if len(path) > 0 {
+		var err error
+		if object, err = fromTemplate(object, path); err != nil {
 			return nil, err
 		}
-	default:
-		return nil, fmt.Errorf("kind %q is neither VirtualMachineInstance nor VirtualMachine", kind)
 	}
 	metadata, ok := object["metadata"].(map[string]any)
 	if !ok {
@@ -76,6 +93,10 @@ func parseObject(file string, data []byte) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return decodeObject(asJSON)
+}
+
+func decodeObject(asJSON []byte) (map[string]any, error) {
 	var object map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(asJSON))
 	decoder.UseNumber()
@@ -85,20 +106,24 @@ func parseObject(file string, data []byte) (map[string]any, error) {
 	return object, nil
 }
 
-func fromTemplate(vm map[string]any) (map[string]any, error) {
-	spec, _ := vm["spec"].(map[string]any)
-	template, ok := spec["template"].(map[string]any)
-	if !ok {
-		return nil, errors.New("spec.template of the VirtualMachine is missing")
+// fromTemplate makes a VMI of a template, which stays as it is.
+func fromTemplate(owner map[string]any, path []string) (map[string]any, error) {
+	template := owner
+	for _, name := range path {
+		template, _ = template[name].(map[string]any)
 	}
-	own, _ := vm["metadata"].(map[string]any)
+	if template == nil {
+		return nil, fmt.Errorf("%s of the %v is missing", strings.Join(path, "."), owner["kind"])
+	}
+	own, _ := owner["metadata"].(map[string]any)
 	metadata, _ := template["metadata"].(map[string]any)
+	metadata = maps.Clone(metadata)
 	if metadata == nil {
 		metadata = map[string]any{}
 	}
 	metadata["name"], metadata["namespace"] = own["name"], own["namespace"]
 	return map[string]any{
-		"apiVersion": vm["apiVersion"], "kind": "VirtualMachineInstance",
+		"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstance",
 		"metadata": metadata, "spec": template["spec"],
 	}, nil
 }
