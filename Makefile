@@ -127,9 +127,25 @@ generate: ## Generate deep copies, the CRDs, the protocol stubs, the table of Ku
 	go run ./hack/schema
 	go run ./hack/chart
 
+# Modules of their own, so that what they need stays out of the product's: one a line.
+MODULES := \
+	bench \
+	hack/image \
+	hack/playground \
+	test/gitops \
+	test/kubevirt \
+	test/kubevirt/oldest \
+	test/packages \
+	test/prometheus
+TOOLMODULES := \
+	hack/controlplane \
+	hack/tools \
+	hack/tools/buf \
+	hack/tools/lint
+
 .PHONY: verify
 verify: generate lint ## Check that generated files are current, modules tidy and the code clean
-	@for m in . bench hack/controlplane hack/image test/packages test/gitops test/prometheus test/kubevirt test/kubevirt/oldest hack/tools hack/tools/buf hack/tools/lint; do \
+	@for m in . $(MODULES) $(TOOLMODULES); do \
 		(cd $$m && go mod tidy -diff >/dev/null) || { echo "$$m: run go mod tidy"; exit 1; }; done
 	@git diff --exit-code --stat -- api config/crd config/schema config/chart controllers patch/schema shim || { echo "generated files differ: commit what make generate wrote"; exit 1; }
 
@@ -137,13 +153,19 @@ verify: generate lint ## Check that generated files are current, modules tidy an
 lint: ## Run the linters
 	go vet ./...
 	$(LINT) run ./...
-	cd bench && go vet ./...
-	cd hack/image && go vet ./...
-	cd test/packages && go vet ./...
-	cd test/gitops && go vet ./...
-	cd test/prometheus && go vet ./...
-	cd test/kubevirt && go vet ./...
-	cd test/kubevirt/oldest && go vet ./...
+	@for m in $(MODULES); do echo "$$m: go vet"; (cd $$m && go vet ./...) || exit 1; done
+
+.PHONY: playground
+playground: ## Build the playground, a page that runs the engine in a browser, into out/playground
+	$(call debian,npm,npm)
+	cd docs/playground && npm ci --no-fund --no-audit --loglevel=error
+	GOOS=js GOARCH=wasm go build -buildvcs=false -ldflags "-s -w" -o out/playground.wasm ./cmd/playground
+	cd hack/playground && go run . -wasm $(CURDIR)/out/playground.wasm -wasm-exec "$$(go env GOROOT)/lib/wasm/wasm_exec.js"
+
+.PHONY: playground-test
+playground-test: playground ## Build the playground and use it in a headless browser; screenshots go to out/playground-test
+	$(call debian,chromium,chromium)
+	cd test/playground && go test -count=1 -timeout 15m -v ./...
 
 .PHONY: clean
 clean: ## Remove what the other targets built
