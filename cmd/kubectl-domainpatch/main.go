@@ -12,6 +12,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +37,7 @@ type usageError struct{ error }
 
 func run(ctx context.Context, args []string, s streams) int {
 	root := newRoot(s)
-	root.SetArgs(args)
+	root.SetArgs(withLongUpdate(args))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
@@ -50,15 +52,32 @@ func run(ctx context.Context, args []string, s streams) int {
 	return 1
 }
 
+// withLongUpdate takes -update of the command test for --update: that is how go test spells such flags.
+func withLongUpdate(args []string) []string {
+	args = slices.Clone(args)
+	if i := slices.Index(args, "-update"); i > 0 && args[0] == "test" {
+		args[i] = "--update"
+	}
+	return args
+}
+
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "kubectl-domainpatch",
-		Short:         "Preview and test declarative patches of KubeVirt VMs",
+		Short:         "Preview, test and inject declarative patches of KubeVirt VMs",
+		Long: `Preview, test and inject declarative patches of KubeVirt VMs.
+
+It runs the code of the operator and of the shim: what it shows is what a VM gets.
+
+Exit codes: 0 done, 1 an input was refused or failed, 2 the flags or arguments are wrong. Errors
+go to stderr, one on a line: FILE:LINE:COLUMN: OBJECT: FIELD: REASON. The environment variable
+NO_COLOR turns colours off, which only terminals get.`,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl domainpatch"},
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("there is no command %q", args[0])}
+				return usageError{unknownCommand(c, args[0])}
 			}
 			return nil
 		},
@@ -69,14 +88,26 @@ func newRoot(s streams) *cobra.Command {
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(newHelp())
+	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
 		newRender(s),
 		newTest(s),
 		newGenerate(s),
 		newInject(s),
 		newVersion(s),
+		newCompletion(s),
 	)
 	return root
+}
+
+// unknownCommand names the nearest commands, too.
+func unknownCommand(root *cobra.Command, name string) error {
+	err := fmt.Errorf("there is no command %q", name)
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		err = fmt.Errorf("%w: did you mean %s?", err, strings.Join(near, " or "))
+	}
+	return err
 }
 
 // noArgs is cobra.NoArgs with our exit code.

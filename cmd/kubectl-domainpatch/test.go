@@ -9,8 +9,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,7 @@ import (
 const testLong = `Run case folders: what goes in, the patch, and what must come out.
 
 A folder with a patch.yaml is a case. Below any other folder the cases are searched,
-in the order of their names; hidden folders are left out. A case holds
+in the order of their names; links are followed, hidden folders left out. A case holds
 
   patch.yaml       the patches, one or several documents; also policies that limit
                    them, and the Namespace whose labels these select
@@ -40,7 +41,12 @@ Write patch.yaml and the document, run with --update, read the want file that it
 writes, and keep all of it in Git. --update never turns a case that must succeed into
 one that must fail, nor the other way round: remove the want file for that.
 
-The results go to stdout. The exit code is 1 if a case fails or a folder holds none.`
+The results go to stdout. The exit code is 1 if a case fails or a folder holds none.
+
+With --output (-o) json, stdout holds one object: cases, a list, with case (its folder),
+passed, seconds, errors, differences (file, reason, diff), updated, notes, and the reports
+domain and cloudInit; and the numbers passed and failed. With -o junit it holds JUnit XML,
+which CI systems show.`
 
 const testExample = `  # Every case below a folder
   kubectl domainpatch test patches/
@@ -50,6 +56,9 @@ const testExample = `  # Every case below a folder
 
   # Only the cases whose path matches; rewrite what they want
   kubectl domainpatch test --run 'disk|cdrom' --update patches/
+
+  # For CI
+  kubectl domainpatch test -o junit patches/ > report.xml
 
   # For a program
   kubectl domainpatch test -o json patches/ | jq '.cases[] | select(.passed | not) | .case'`
@@ -76,12 +85,15 @@ func newTest(s streams) *cobra.Command {
 			}
 			return o.test(c.Context(), s, paths, filter)
 		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
 	}
 	f := c.Flags()
 	f.StringVar(&o.run, "run", "", "run only the cases whose path matches this regular expression (RE2)")
 	f.BoolVar(&o.update, "update", false, "rewrite the want files with what comes out")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "print what every rule did, and what was passed over")
-	f.StringVarP(&o.output, "output", "o", "", `"json" for one JSON object instead of text`)
+	outputVar(c, &o.output, "text", testOutputs)
 	return c
 }
 
@@ -89,8 +101,8 @@ func (o *testOptions) validate(paths []string) (*regexp.Regexp, error) {
 	switch {
 	case len(paths) == 0:
 		return nil, errors.New("name a case folder, or a folder that holds some")
-	case o.output != "" && o.output != "json":
-		return nil, fmt.Errorf("--output (-o) %q is not supported: use json, or leave it out", o.output)
+	case !testOutputs.has(o.output):
+		return nil, testOutputs.refuse(o.output)
 	}
 	filter, err := regexp.Compile(o.run)
 	if err != nil {
@@ -105,20 +117,20 @@ func (o *testOptions) test(ctx context.Context, s streams, paths []string, filte
 		return err
 	}
 	var all testReport
-	for _, dir := range dirs {
-		one, err := o.runCase(ctx, dir)
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return err
-		}
+	progress := newProgress(s.err, len(dirs), "cases")
+	err = o.runCases(ctx, dirs, func(one *caseReport) {
 		all.add(one)
-		if o.output == "" {
+		if o.output == "text" {
 			one.print(s, o.verbose)
+		} else {
+			progress.show(len(all.Cases))
 		}
+	})
+	progress.end()
+	if err == nil {
+		err = all.print(s, o.output)
 	}
-	if err := all.print(s, o.output); err != nil {
+	if err != nil {
 		return err
 	}
 	if all.Failed > 0 {
@@ -148,6 +160,38 @@ func findCases(paths []string, filter *regexp.Regexp) ([]string, error) {
 	return dirs, err
 }
 
+// runCases runs the cases, as many at once as there are processors, and reports on them in their order.
+func (o *testOptions) runCases(ctx context.Context, dirs []string, report func(*caseReport)) error {
+	type result struct {
+		*caseReport
+		err error
+	}
+	results := make([]chan result, len(dirs))
+	for i := range results {
+		results[i] = make(chan result, 1)
+	}
+	var next atomic.Int64
+	for range min(runtime.GOMAXPROCS(0), len(dirs)) {
+		go func() {
+			for i := next.Add(1) - 1; i < int64(len(dirs)); i = next.Add(1) - 1 {
+				one, err := o.runCase(ctx, dirs[i])
+				if err == nil {
+					err = ctx.Err()
+				}
+				results[i] <- result{one, err}
+			}
+		}()
+	}
+	for _, done := range results {
+		one := <-done
+		if one.err != nil {
+			return one.err
+		}
+		report(one.caseReport)
+	}
+	return nil
+}
+
 func (o *testOptions) runCase(ctx context.Context, dir string) (*caseReport, error) {
 	start := time.Now()
 	r := offline.RunCase(ctx, dir)
@@ -160,8 +204,11 @@ func (o *testOptions) runCase(ctx context.Context, dir string) (*caseReport, err
 	}
 	report.Seconds = time.Since(start).Seconds()
 	report.Passed = r.Passed()
-	if r.Err != nil {
-		report.Errors = strings.Split(r.Err.Error(), "\n")
+	for _, m := range offline.Mistakes(r.Err) {
+		if m.File != "" {
+			m.File = filepath.ToSlash(filepath.Join(dir, m.File))
+		}
+		report.Errors = append(report.Errors, m.String())
 	}
 	for _, m := range r.Mismatches {
 		d := caseDifference{File: m.File, Reason: m.Reason(), Diff: string(difference(m.File, m.Want, m.Got))}

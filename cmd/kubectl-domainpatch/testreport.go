@@ -50,8 +50,11 @@ func (t *testReport) add(c *caseReport) {
 
 // print ends the text, or prints all of it as JSON.
 func (t *testReport) print(s streams, output string) error {
-	if output == "json" {
+	switch output {
+	case "json":
 		return printJSON(s.out, t)
+	case "junit":
+		return t.printJUnit(s.out)
 	}
 	n, word := t.Passed, "PASS"
 	if t.Failed > 0 {

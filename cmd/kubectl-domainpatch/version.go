@@ -14,19 +14,50 @@ import (
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
+// versions are what version prints.
+type versions struct {
+	Version      string `json:"version"`
+	API          string `json:"api"`
+	BundleFormat int    `json:"bundleFormat"`
+	Go           string `json:"go"`
+	Platform     string `json:"platform"`
+}
+
 func newVersion(s streams) *cobra.Command {
-	return &cobra.Command{
+	var output string
+	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the versions of this program, its API and its bundle format",
-		Args:  noArgs,
+		Example: `  # For people
+  kubectl domainpatch version
+
+  # For programs
+  kubectl domainpatch version -o json`,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			version := "unknown"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				version = info.Main.Version
+			if !versionOutputs.has(output) {
+				return usageError{versionOutputs.refuse(output)}
 			}
-			_, err := fmt.Fprintf(s.out, "kubectl-domainpatch %s\nAPI %s\nbundle format %d\n%s %s/%s\n",
-				version, v1alpha1.GroupVersion, bundle.FormatVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
+			return ownVersions().print(s, output)
 		},
 	}
+	outputVar(c, &output, "text", versionOutputs)
+	return c
+}
+
+func ownVersions() versions {
+	v := versions{Version: "unknown", API: v1alpha1.GroupVersion.String(), BundleFormat: bundle.FormatVersion,
+		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v.Version = info.Main.Version
+	}
+	return v
+}
+
+func (v versions) print(s streams, output string) error {
+	if output == "json" {
+		return printJSON(s.out, v)
+	}
+	_, err := fmt.Fprintf(s.out, "kubectl-domainpatch %s\nAPI %s\nbundle format %d\n%s %s\n", v.Version, v.API, v.BundleFormat, v.Go, v.Platform)
+	return err
 }
