@@ -63,8 +63,8 @@ func withLongUpdate(args []string) []string {
 
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "kubectl-domainpatch",
-		Short:         "Preview, test and inject declarative patches of KubeVirt VMs",
+		Use:   "kubectl-domainpatch",
+		Short: "Preview, test and inject declarative patches of KubeVirt VMs",
 		Long: `Preview, test and inject declarative patches of KubeVirt VMs.
 
 It runs the code of the operator and of the shim: what it shows is what a VM gets.
