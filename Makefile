@@ -114,6 +114,11 @@ bench: python3 ## The engine beside its peers, and the shim beside KubeVirt's
 	cd bench && go run .
 	cd test/kubevirt && go run ./bench
 
+.PHONY: bench-cli
+bench-cli: ## The command line tool: render, test of 200 cases and lint of 1,000 patches, beside what is wanted
+	go build -ldflags "-s -w" -o $(BIN)/kubectl-domainpatch ./cmd/kubectl-domainpatch
+	go run ./hack/benchcli -program $(BIN)/kubectl-domainpatch
+
 .PHONY: bench-fleet
 bench-fleet: controlplane kubevirt ## The operator with 10,000 VMs: memory, requests, latency (20 minutes on 2 cores)
 	go run ./test/fleet
