@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/conflict"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/patch/bundle"
@@ -42,7 +43,7 @@ type facts struct {
 	// Of an accepted patch:
 	plugins   []string // names of KubeVirt's Plugin objects
 	lost      []string // rules whose edits KubeVirt's schema does not hold
-	conflicts []conflict
+	conflicts []conflict.Conflict
 }
 
 func (f *facts) verdict() verdict {
@@ -158,7 +159,7 @@ func (f *facts) conflicting() finding {
 	}
 	var parts []string
 	for _, c := range f.conflicts {
-		parts = append(parts, "conflicting with "+c.with+" on "+c.place)
+		parts = append(parts, "conflicting with "+c.With+" on "+c.Place)
 	}
 	return finding{v1alpha1.ReasonConflicting, strings.Join(parts, ", ") + ": both bind to the same VMs in the same order and write different values there, " +
 		"of which the last by name stays: give them different orders, or leave the place to one of them"}

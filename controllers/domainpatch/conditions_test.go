@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/domainpatch/domainpatch/controllers/conflict"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/patch"
 )
@@ -60,7 +61,7 @@ func TestVerdict(t *testing.T) {
 		"PluginsOnly": {"nothing is lost", facts{kubevirts: installed("Sidecar"), plugins: []string{"p"}}, []string{accepted, ready, effective}},
 		"LostOnly":    {"no Plugins", facts{kubevirts: installed("Sidecar"), lost: []string{"spec.domain[0]"}}, []string{accepted, ready, effective}},
 		"All": {"several at once: one reason, all messages", facts{kubevirts: installed("Sidecar"), plugins: []string{"p"}, lost: []string{"spec.domain[0]"},
-			conflicts: []conflict{{"DomainPatch vms/b", "/domain/title"}, {"DomainPatch vms/c", "/domain/vcpu"}}}, []string{accepted, ready,
+			conflicts: []conflict.Conflict{{With: "DomainPatch vms/b", Place: "/domain/title"}, {With: "DomainPatch vms/c", Place: "/domain/vcpu"}}}, []string{accepted, ready,
 			"Effective False EditsLostToPlugins: the cluster has KubeVirt Plugins (p), with which KubeVirt drops what its own schema does not hold: " +
 				"the edits of spec.domain[0] are lost, in whole or in part: remove the Plugins, or do it with one; " +
 				"conflicting with DomainPatch vms/b on /domain/title, conflicting with DomainPatch vms/c on /domain/vcpu: both bind to the same VMs in the same order and write different values there, " +

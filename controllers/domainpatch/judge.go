@@ -9,12 +9,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/conflict"
 	"github.com/domainpatch/domainpatch/controllers/metrics"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
 // judge finds out the conditions of all subjects.
-func (w *world) judge(conflicts map[*subject][]conflict) map[*subject]verdict {
+func (w *world) judge(conflicts map[*subject][]conflict.Conflict) map[*subject]verdict {
 	verdicts := make(map[*subject]verdict, len(w.subjects))
 	plugins := w.pluginNames()
 	namespaces := map[string]*limits{}

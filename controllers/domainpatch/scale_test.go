@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
-	"github.com/domainpatch/domainpatch/controllers/kubevirt"
+	"github.com/domainpatch/domainpatch/controllers/conflict"
 	"github.com/domainpatch/domainpatch/controllers/render"
 )
 
@@ -42,21 +42,23 @@ func crowd(n int, cluster bool, change func(i int, spec *v1alpha1.DomainPatchSpe
 	return w
 }
 
-func fleet(n, namespaces int, labels func(i int) map[string]string) []kubevirt.VirtualMachineInstance {
-	vmis := make([]kubevirt.VirtualMachineInstance, n)
+func fleet(n, namespaces int, labels func(i int) map[string]string) []conflict.VMI {
+	vmis := make([]conflict.VMI, n)
 	for i := range vmis {
-		vmis[i].Namespace, vmis[i].Name, vmis[i].Labels = fmt.Sprintf("ns%d", i%namespaces), fmt.Sprint("v", i), labels(i)
+		vmis[i].Namespace, vmis[i].Labels = fmt.Sprintf("ns%d", i%namespaces), labels(i)
 	}
 	return vmis
 }
 
 // look does what follows a change, all but the reading and writing, and says how long it takes.
-func (w *world) look(vmis []kubevirt.VirtualMachineInstance) (conflicting int, took time.Duration) {
+func (w *world) look(vmis []conflict.VMI) (conflicting int, took time.Duration) {
 	began := time.Now()
-	all := map[*subject][]conflict{}
-	for _, a := range w.contested() {
-		a.resolve(w, vmis)
-		a.collect(all)
+	all := map[*subject][]conflict.Conflict{}
+	arenas, subjects := w.contested()
+	for _, a := range arenas {
+		for p, conflicts := range a.Resolve(vmis, w.namespaces) {
+			all[subjects[p]] = conflicts
+		}
 	}
 	w.judge(all)
 	for _, found := range all {
