@@ -89,6 +89,16 @@ func (p *Program) Places() []RulePlaces {
 // String is a path that selects the place, and perhaps more where the place is not certain.
 func (p *Place) String() string { return p.spell(func(int, int) bool { return true }) }
 
+// Shape is the path without its conditions: the names on the way, such as
+// /domain/devices/disk/driver/@cache. The text of an element has the shape of the element.
+func (p *Place) Shape() string { return p.spell(func(int, int) bool { return false }) }
+
+// IsCertain says whether places of one spelling are the same nodes of a domain.
+func (p *Place) IsCertain() bool { return p.isExact() }
+
+// IsElement says whether the place is an element with all that is in it.
+func (p *Place) IsElement() bool { return p.part == partElement }
+
 // spell writes the path with the conditions that keep asks for, by the numbers of step and
 // condition.
 func (p *Place) spell(keep func(step, condition int) bool) string {

@@ -30,6 +30,10 @@ const (
 	InjectDisabled = "disabled"
 )
 
+// LintAnnotationPrefix begins the annotations of patches and policies that silence a warning of
+// lint for the object: the warning's code follows, and the value is the reason.
+const LintAnnotationPrefix = "lint.domainpatch.kubevirt.io/"
+
 // Reference labels, on VM templates and VMIs: a prefix, followed by a patch's name.
 const (
 	// DomainPatchReferencePrefix begins the label that refers to a DomainPatch of the VMI's namespace.

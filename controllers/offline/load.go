@@ -225,6 +225,7 @@ func (f *found) object(origin *Origin, asJSON []byte) {
 	group, _, _ := strings.Cut(h.APIVersion, "/")
 	switch {
 	case known:
+		origin.json = asJSON
 		f.addOrigin(id, origin)
 	case h.Kind == "":
 		errs = []error{errors.New("neither apiVersion nor kind: is this a Kubernetes object?")}

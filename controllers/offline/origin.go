@@ -36,6 +36,15 @@ func (p Position) String() string {
 type Origin struct {
 	doc   *source
 	items []int // indices into items of Lists, from the outermost on
+	json  []byte
+}
+
+// JSON is the object as it was read; nil of one from nowhere.
+func (o *Origin) JSON() []byte {
+	if o == nil {
+		return nil
+	}
+	return o.json
 }
 
 // Position is where the value of a field such as "spec.domain[2].path" starts, or the offset, in

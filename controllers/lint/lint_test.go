@@ -1,0 +1,305 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package lint
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/antchfx/xmlquery"
+	"github.com/google/go-cmp/cmp"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/domainpatch/domainpatch/config"
+	"github.com/domainpatch/domainpatch/controllers/offline"
+	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/patch/selector"
+)
+
+// clusterPatch is a ClusterDomainPatch, which no policy denies anything.
+func clusterPatch(spec string) string {
+	return "apiVersion: domainpatch.kubevirt.io/v1alpha1\nkind: ClusterDomainPatch\nmetadata: {name: p}\nspec:\n  " + spec
+}
+
+const oneDisk = `<domain type="kvm"><devices><disk device="disk"><target dev="vda" bus="virtio"/><alias name="ua-root"/></disk></devices></domain>`
+
+// TestWarnings pins what is warned of, and above all what is not.
+func TestWarnings(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		spec   string
+		want   []string
+		domain string
+	}{
+		"Positions":          {"by position()", `domain: [{op: remove, path: "/domain/devices/disk[position()=2]"}]`, []string{"DP104"}, ""},
+		"LastDescendant":     {"by last(), anywhere", `domain: [{op: remove, path: "//interface[last()]"}]`, []string{"DP104"}, ""},
+		"PositionElsewhere":  {"boot devices have an order", `domain: [{op: remove, path: "/domain/os/boot[1]"}]`, nil, ""},
+		"OneOfDisks":         {"an alias tells a disk apart", `domain: [{op: set, path: "/domain/devices/disk[alias/@name='ua-a']/iotune/total_iops_sec", value: "5"}]`, nil, ""},
+		"EveryInterface":     {"hotplugged ones lack it", `domain: [{op: set, path: /domain/devices/interface/bandwidth/inbound/@average, value: "5"}]`, []string{"DP109"}, ""},
+		"TestOfEvery":        {"a test changes nothing", `domain: [{op: test, path: /domain/devices/interface}]`, nil, ""},
+		"SiblingAttribute":   {"KubeVirt has rx, libvirt tx", `domain: [{op: set, path: "/domain/devices/interface[alias/@name='ua-a']/driver/@tx_queue_size", value: "512"}]`, nil, ""},
+		"Misspelt":           {"in a fragment", `domain: [{op: add, path: /domain/devices, xml: "<wachdog model='i6300esb' action='pause'/>"}]`, []string{"DP105"}, ""},
+		"NotLike":            {"a new name of libvirt's is like no other", `domain: [{op: set, path: /domain/features/somethingnew/@state, value: "on"}]`, nil, ""},
+		"WrongCase":          {"names have a case", `domain: [{op: set, path: /domain/memoryBacking/noSharePages/@x, value: "on"}]`, []string{"DP105"}, ""},
+		"AttributeElsewhere": {"serial is an element", `domain: [{op: replace, path: "/domain/devices/disk/@serial", value: "x"}]`, []string{"DP106", "DP109"}, ""},
+		"NoElement":          {"KubeVirt writes no shmem", `domain: [{op: replace, path: /domain/devices/shmem/size, value: "4"}]`, []string{"DP106"}, ""},
+		"MadeAbove":          {"a rule above adds it", `domain: [{op: add, path: /domain/devices, xml: "<shmem name='a'><size>1</size></shmem>"}, {op: replace, path: "/domain/devices/shmem[@name='a']/size", value: "4"}]`, nil, ""},
+		"SetMakes":           {"set makes what is not there", `domain: [{op: set, path: /domain/pm/suspend-to-mem/@enabled, value: "no"}]`, nil, ""},
+		"OneOfUnion":         {"one alternative may match", `domain: [{op: remove, path: "/domain/devices/shmem|/domain/devices/video"}]`, nil, ""},
+		"QEMU":               {"KubeVirt writes qemu:commandline", `domain: [{op: remove, path: "/domain/qemu:commandline/qemu:arg[@value='-x']"}]`, nil, ""},
+		"NoSuchDisk":         {"not in the domain that was given", `domain: [{op: set, path: "/domain/devices/disk[alias/@name='ua-data']/iotune/total_iops_sec", value: "5"}]`, []string{"DP106"}, oneDisk},
+		"ThatDisk":           {"in the domain that was given", `domain: [{op: set, path: "/domain/devices/disk[alias/@name='ua-root']/iotune/total_iops_sec", value: "5"}]`, nil, oneDisk},
+		"DiskOfVariable":     {"known when a VM starts", `{variables: [{name: d, expression: "'x'"}], domain: [{op: set, path: "/domain/devices/disk[alias/@name='$(d)']/iotune/total_iops_sec", value: "5"}]}`, nil, oneDisk},
+		"VMAPI":              {"one field", `domain: [{op: set, path: /domain/features/smm/@state, value: "on"}]`, []string{"DP101"}, ""},
+		"VMAPIValue":         {"the field cannot say unsafe", `domain: [{op: set, path: "/domain/devices/disk[alias/@name='ua-a']/driver/@cache", value: unsafe}]`, nil, ""},
+		"VMAPIUnknownValue":  {"the value may be one that the field cannot say", `domain: [{op: set, path: "/domain/devices/disk[alias/@name='ua-a']/driver/@cache", expression: "vmi.metadata.name"}]`, nil, ""},
+		"VMAPIPart":          {"the rest of the device is in no field", `domain: [{op: add, path: /domain/devices, xml: "<sound model='ich9'><codec type='micro'/></sound>"}]`, nil, ""},
+		"VMAPIWhole":         {"all of the device is in one field", `domain: [{op: add, path: /domain/devices, xml: "<sound model='ich9'/>"}]`, []string{"DP101"}, ""},
+		"VMAPIRemoved":       {"by removal", `domain: [{op: remove, path: /domain/devices/memballoon}]`, []string{"DP101"}, ""},
+		"VMAPIOtherEntry":    {"the family has no field", `domain: [{op: set, path: "/domain/sysinfo[@type='smbios']/system/entry[@name='family']", value: x}]`, nil, ""},
+		"Owned":              {"KubeVirt's own", `domain: [{op: set, path: "/domain/devices/disk[target/@dev='vda']/alias/@name", value: ua-x}]`, []string{"DP103"}, ""},
+		"AliasOfNew":         {"of a device of ours", `domain: [{op: add, path: /domain/devices, xml: "<disk type='file' device='disk'><source file='/x'/><target dev='vdz' bus='virtio'/><alias name='ua-z'/></disk>"}]`, nil, ""},
+		"Pattern":            {"a pattern limits it", `{variables: [{name: m, expression: "vmi.metadata.annotations['a']", pattern: "[a-z]+"}], domain: [{op: set, path: /domain/title, expression: variables.m}]}`, nil, ""},
+		"CatchAll":           {"that pattern does not", `{variables: [{name: m, expression: "vmi.metadata.annotations['a']", pattern: ".*"}], domain: [{op: set, path: /domain/title, expression: variables.m}]}`, []string{"DP111"}, ""},
+		"Direct":             {"without a variable", `domain: [{op: set, path: /domain/title, expression: "vmi.metadata.annotations['a']"}]`, []string{"DP111"}, ""},
+		"Number":             {"a number is no text of the owner's", `domain: [{op: set, path: /domain/title, expression: "int(vmi.metadata.annotations['a'])"}]`, nil, ""},
+		"OwnName":            {"Kubernetes limits names", `domain: [{op: set, path: /domain/title, expression: "vmi.metadata.name"}]`, nil, ""},
+		"SelectsSome":        {"matchConditions limit it", `{selector: {}, matchConditions: [{name: a, expression: "true"}], domain: [{op: set, path: /domain/title, value: x}]}`, nil, ""},
+		"SelectsNamespaces":  {"namespaces limit it", `{selector: {}, namespaceSelector: {matchLabels: {a: b}}, domain: [{op: set, path: /domain/title, value: x}]}`, nil, ""},
+		"UsedInXML":          {"as $(NAME)", `{variables: [{name: v, expression: "'x'"}], domain: [{op: merge, xml: "<domain><title>$(v)</title></domain>"}]}`, nil, ""},
+		"UsedInVariable":     {"by another variable", `{variables: [{name: v, expression: "'x'"}, {name: w, expression: "variables.v"}], domain: [{op: set, path: /domain/title, expression: variables.w}]}`, nil, ""},
+		"LongerName":         {"another name that begins alike", `{variables: [{name: v, expression: "'x'"}, {name: vw, expression: "'x'"}], domain: [{op: set, path: /domain/title, expression: variables.vw}]}`, []string{"DP114"}, ""},
+		"WrittenIf":          {"the later rule may be skipped", `domain: [{op: set, path: /domain/title, value: a}, {op: set, path: /domain/title, value: b, when: "vmi.metadata.name == 'x'"}]`, nil, ""},
+		"WrittenAfterTest":   {"a test reads it in between", `domain: [{op: set, path: /domain/title, value: a}, {op: test, path: "/domain/title[.='a']"}, {op: set, path: /domain/title, value: b}]`, nil, ""},
+		"Ignored":            {"no launch security", `{failurePolicy: Ignore, domain: [{op: merge, xml: "<domain><launchSecurity type='sev'><policy>0x3</policy><cbitpos>1</cbitpos></launchSecurity></domain>"}]}`, []string{"DP112"}, ""},
+		"IgnoredTitle":       {"a title protects nothing", `{failurePolicy: Ignore, domain: [{op: set, path: /domain/title, value: a}]}`, nil, ""},
+		"Hash":               {"of a password", `cloudInit: [{target: userData, op: merge, yaml: "users: [{name: a, passwd: $6$saltsalt$abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn}]"}]`, []string{"DP108"}, ""},
+		"NoSecrets":          {"keys, names and switches", `cloudInit: [{target: userData, op: merge, value: {ssh_pwauth: false, lock_passwd: true, ssh_authorized_keys: ["ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7vbqajDhA9fXW3yJ4bZkq8Qn0Uo a@b"], chpasswd: {expire: false}, secret: ""}}]`, nil, ""},
+		"SecretOfVariable":   {"the text is not in the patch", `{variables: [{name: v, expression: "vmi.metadata.name"}], cloudInit: [{target: userData, op: add, path: /password, value: $(v)}]}`, nil, ""},
+		"UUID":               {"is no secret", `domain: [{op: set, path: /domain/title, value: "4f8e1f66-8d8c-4a3b-8f0a-5c1de0000002 /var/run/kubevirt-private/vmi-disks/rootdisk/disk.img"}]`, nil, ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			spec := tc.spec
+			if strings.HasPrefix(spec, "{") {
+				spec = strings.TrimSuffix(strings.TrimPrefix(spec, "{"), "}")
+				spec = "{" + spec + "}"
+				spec = strings.Replace(clusterPatch(spec), "spec:\n  ", "spec: ", 1)
+			} else {
+				spec = clusterPatch(spec)
+			}
+			var domains []string
+			if tc.domain != "" {
+				domains = append(domains, tc.domain)
+			}
+			got, _ := read(t, Options{}, spec, domains...)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// TestSecretsStayIn looks for a secret in all that is said about it.
+func TestSecretsStayIn(t *testing.T) {
+	const secret = "hunter2hunter2"
+	l, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Read("a.yaml", []byte(clusterPatch(`cloudInit: [{target: userData, op: add, path: /password, value: `+secret+`}]`)))
+	findings, _ := l.Findings()
+	if len(findings) != 1 || strings.Contains(fmt.Sprint(findings[0]), secret) || findings[0].Line != 5 {
+		t.Errorf("got %+v", findings)
+	}
+}
+
+// TestVMFields checks by reflection that the VM API has every field of the table, and that
+// KubeVirt's domains have the places.
+func TestVMFields(t *testing.T) {
+	if len(vmFields) < 30 {
+		t.Errorf("%d rows, want at least 30", len(vmFields))
+	}
+	for _, f := range vmFields {
+		in := reflect.TypeFor[kubevirtv1.VirtualMachineInstanceSpec]()
+		for _, name := range strings.Split(f.field, ".") {
+			name, isList := strings.CutSuffix(name, "[]")
+			next, found := fieldByJSON(in, name)
+			if !found || isList != (next.Kind() == reflect.Slice) {
+				t.Errorf("%s: there is no field %s", f.field, name)
+				break
+			}
+			if isList {
+				next = next.Elem()
+			}
+			in = next
+		}
+		path, err := selector.Compile(f.shape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reason := notInSchema(path.Steps(), nil); reason != "" && f.shape != "/domain/features/smm/@state" {
+			t.Errorf("%s: %s", f.shape, reason)
+		}
+	}
+}
+
+// fieldByJSON finds a field by its name in JSON, also of embedded structs, behind pointers.
+func fieldByJSON(in reflect.Type, name string) (reflect.Type, bool) {
+	for in.Kind() == reflect.Pointer {
+		in = in.Elem()
+	}
+	if in.Kind() != reflect.Struct {
+		return nil, false
+	}
+	for i := range in.NumField() {
+		f := in.Field(i)
+		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if tag == name {
+			return f.Type, true
+		}
+		if f.Anonymous && tag == "" {
+			if found, ok := fieldByJSON(f.Type, name); ok {
+				return found, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// TestSamples wants samples and the default policy to be clean, or to say why they are not.
+func TestSamples(t *testing.T) {
+	inputs, err := offline.Inputs([]string{"../../config/samples"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases, silenced := 0, 0
+	for _, in := range inputs {
+		if in.Case == "" {
+			continue
+		}
+		cases++
+		l, err := New(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in.Domain != "" {
+			xml, err := os.ReadFile(in.Domain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Domain(xml); err != nil {
+				t.Fatal(err)
+			}
+		}
+		data, err := os.ReadFile(in.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Read(in.Name, data)
+		findings, silent := l.Findings()
+		silenced += silent
+		for _, f := range findings {
+			t.Errorf("%s: %s: %s", f.Position, f.ID, f.Message)
+		}
+	}
+	t.Logf("%d samples, %d silenced warnings", cases, silenced)
+	if found, _ := read(t, Options{}, string(config.DefaultPolicy)); len(found) > 0 {
+		t.Errorf("the default policy gives %q", found)
+	}
+	if cases < 50 {
+		t.Errorf("%d samples", cases)
+	}
+}
+
+// TestKubeVirtsDomains goes through domains that KubeVirt wrote: whatever is in them is known, and
+// is never said to match nothing.
+func TestKubeVirtsDomains(t *testing.T) {
+	files, err := filepath.Glob("../../patch/testdata/domains/*.xml")
+	if err != nil || len(files) < 5 {
+		t.Fatal(files, err)
+	}
+	nodes := 0
+	for _, file := range files {
+		xml, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := document.Parse(xml)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var visit func(n *xmlquery.Node, shape string)
+		visit = func(n *xmlquery.Node, shape string) {
+			if n.NamespaceURI != "" {
+				return
+			}
+			shape += "/" + n.Data
+			shapes := []string{shape}
+			for _, a := range n.Attr {
+				if !document.IsDeclaration(&a) && a.NamespaceURI == "" {
+					shapes = append(shapes, shape+"/@"+a.Name.Local, fmt.Sprintf("%s[@%s='x']", shape, a.Name.Local))
+				}
+			}
+			for _, s := range shapes {
+				nodes++
+				path, err := selector.Compile(s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if reason := notInSchema(path.Steps(), nil); reason != "" {
+					t.Errorf("%s: %s: %s", file, s, reason)
+				}
+				if wrong, meant := misspelt(s); meant != "" {
+					t.Errorf("%s: %s: %s is said to mean %s", file, s, wrong, meant)
+				}
+			}
+			for _, c := range document.Elements(n) {
+				visit(c, shape)
+			}
+		}
+		visit(d.Element(), "")
+	}
+	if nodes < 500 {
+		t.Errorf("%d places", nodes)
+	}
+}
+
+// TestReaching wants every rule of the list to compile, and to be denied by the default policy.
+func TestReaching(t *testing.T) {
+	if got := len(reachingPlaces()); got != len(reaching) {
+		t.Errorf("%d of %d rules compile", got, len(reaching))
+	}
+}
+
+// FuzzRead feeds it with whatever: no panic, and lines that exist.
+func FuzzRead(f *testing.F) {
+	f.Add(clusterPatch(`domain: [{op: remove, path: "/domain/devices/disk[position()=2]"}]`))
+	f.Add(string(config.DefaultPolicy))
+	f.Add("a: [")
+	if text, err := os.ReadFile("../crd/testdata/whole.yaml"); err == nil {
+		f.Add(string(text))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		l, err := New(Options{Plugins: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Domain([]byte(oneDisk)); err != nil {
+			t.Fatal(err)
+		}
+		l.Read("fuzz.yaml", []byte(text))
+		findings, _ := l.Findings()
+		lines := strings.Count(text, "\n") + 1
+		for _, f := range findings {
+			if f.Line > lines+1 || f.Code == nil {
+				t.Errorf("%s at line %d of %d", f.Message, f.Line, lines)
+			}
+		}
+	})
+}
