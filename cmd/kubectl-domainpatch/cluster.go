@@ -26,6 +26,9 @@ func (f *clusterFlags) register(flags *pflag.FlagSet) {
 	names := clientcmd.RecommendedConfigOverrideFlags("")
 	names.ContextOverrideFlags.Namespace.Description = "namespace; without it the one of the kubeconfig's context"
 	names.CurrentContext.Description = "context of the kubeconfig"
+	if flags.Lookup(clientcmd.FlagClusterName) != nil { // of lint
+		names.ContextOverrideFlags.ClusterName.LongName = ""
+	}
 	clientcmd.BindOverrideFlags(&f.overrides, flags, names)
 	for _, rare := range rareFlags {
 		if flag := flags.Lookup(rare); flag != nil {

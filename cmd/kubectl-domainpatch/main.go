@@ -93,6 +93,7 @@ NO_COLOR turns colours off, which only terminals get.`,
 	root.AddCommand(
 		newRender(s),
 		newTest(s),
+		newLint(s),
 		newGenerate(s),
 		newInject(s),
 		newVersion(s),

@@ -28,6 +28,7 @@ func IsColoured(w io.Writer) bool {
 const (
 	Red   = "\x1b[31m"
 	Green = "\x1b[32m"
+	Amber = "\x1b[33m"
 	Cyan  = "\x1b[36m"
 
 	plain = "\x1b[0m"

@@ -1,0 +1,241 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/lint"
+	"github.com/domainpatch/domainpatch/controllers/offline"
+	"github.com/domainpatch/domainpatch/patch/bundle"
+)
+
+const lintExample = `  # Patches and policies of a folder, and of the folders in it
+  kubectl domainpatch lint -f patches/
+
+  # What kustomize makes; warnings are failures, as in CI
+  kubectl kustomize overlays/prod | kubectl domainpatch lint -f - --fail-on warning
+
+  # Are there devices that the paths select?
+  kubectl domainpatch lint -f patch.yaml --domain vm1.xml --domain vm2.xml
+
+  # What a code means
+  kubectl domainpatch lint --explain DP104`
+
+var lintOutputs = outputs{"text\tas compilers print", "json\tone object", "sarif\tSARIF 2.1.0, for code scanning"}
+
+// lintOptions are the flags of lint.
+type lintOptions struct {
+	files    []string
+	domains  []string
+	disabled []string
+	failOn   string
+	output   string
+	plugins  bool
+	list     bool
+	explain  string
+	cluster  bool
+	from     clusterFlags
+}
+
+func newLint(s streams) *cobra.Command {
+	o := &lintOptions{}
+	c := &cobra.Command{
+		Use:   "lint {-f FILE... | --cluster}",
+		Short: "Find mistakes in patches and policies: errors with their line, and warnings",
+		Long: `Find mistakes in patches and policies.
+
+Errors are what the API server and the operator refuse. Warnings are what they take and
+what is likely to be wrong: the VM API has a field for it, a path counts devices, no policy
+allows it, it looks like a secret. DomainPatches are checked against the policies among the
+files, or against the default policy. In a case folder (patch.yaml beside domain.xml) paths
+are tried on that domain.
+
+Each finding has a code. An annotation on the object silences one and says why:
+  lint.domainpatch.kubevirt.io/DP109: nobody hotplugs disks here
+
+The exit code is 1 if there is an error, with --fail-on warning also if there is a warning.`,
+		Example: lintExample,
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return usageError{err}
+			}
+			return o.run(c.Context(), s)
+		},
+	}
+	f := c.Flags()
+	f.StringSliceVarP(&o.files, "filename", "f", nil, "file or folder with patches and policies; - for stdin; may be repeated")
+	f.BoolVar(&o.cluster, "cluster", false, "lint what is in the cluster, for example before an upgrade of the operator")
+	f.StringSliceVar(&o.domains, "domain", nil, "libvirt domain XML that the paths are tried on; may be repeated")
+	f.StringSliceVar(&o.disabled, "disable", nil, "codes of warnings that are not wanted")
+	f.StringVar(&o.failOn, "fail-on", "error", "lowest severity that makes the exit code 1: error or warning")
+	f.BoolVar(&o.plugins, "plugins", false, "the cluster has KubeVirt Plugins (found out with --cluster)")
+	f.BoolVar(&o.list, "list", false, "list all codes")
+	f.StringVar(&o.explain, "explain", "", "explain a code")
+	outputVar(c, &o.output, "text", lintOutputs)
+	o.from.register(f)
+	return c
+}
+
+func (o *lintOptions) validate() error {
+	for _, id := range o.disabled {
+		if c := lint.Find(id); c == nil || c.Severity == lint.Error {
+			return fmt.Errorf("--disable: %q is not the code of a warning: see --list", id)
+		}
+	}
+	from := 0
+	for _, given := range []bool{len(o.files) > 0, o.cluster, o.list, o.explain != ""} {
+		if given {
+			from++
+		}
+	}
+	switch {
+	case o.explain != "" && lint.Find(o.explain) == nil:
+		return fmt.Errorf("--explain: there is no code %q: see --list", o.explain)
+	case from != 1:
+		return errors.New("give one of --filename (-f), --cluster, --list and --explain")
+	case !slices.Contains([]string{"error", "warning"}, o.failOn):
+		return fmt.Errorf("--fail-on: %q is neither error nor warning", o.failOn)
+	case !lintOutputs.has(o.output):
+		return lintOutputs.refuse(o.output)
+	case len(slices.DeleteFunc(slices.Concat(o.files, o.domains), func(name string) bool { return name != offline.Stdin })) > 1:
+		return errors.New("only one flag can read from stdin (-), once")
+	}
+	return nil
+}
+
+func (o *lintOptions) run(ctx context.Context, s streams) error {
+	switch {
+	case o.list:
+		return printCodes(s)
+	case o.explain != "":
+		return explainCode(s, lint.Find(o.explain))
+	}
+	files := offline.Files{Stdin: s.in}
+	var result lintResult
+	var err error
+	if o.cluster {
+		err = o.lintCluster(ctx, files, &result)
+	} else {
+		err = o.lintFiles(files, &result)
+	}
+	if err != nil {
+		return err
+	}
+	for _, note := range append(offline.PassedOver(result.skipped), result.notes...) {
+		fmt.Fprintln(s.err, "note: "+note)
+	}
+	if err := result.print(s, o.output); err != nil {
+		return err
+	}
+	errs, warnings := lint.Count(result.findings)
+	if errs > 0 || warnings > 0 && o.failOn == "warning" {
+		return errors.New(result.String())
+	}
+	fmt.Fprintln(s.err, result.String())
+	return nil
+}
+
+// options are those of a Linter that looks at objects with these policies among them.
+func (o *lintOptions) options(policies []v1alpha1.DomainPatchPolicy) lint.Options {
+	return lint.Options{Disabled: o.disabled, Policies: policies, Plugins: o.plugins}
+}
+
+// newLinter makes a Linter that tries paths on the domains of the flags.
+func (o *lintOptions) newLinter(files offline.Files, options lint.Options) (*lint.Linter, error) {
+	l, err := lint.New(options)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range o.domains {
+		if err := tryDomain(files, l, name); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// lintFiles lints the files together, and every case folder alone.
+func (o *lintOptions) lintFiles(files offline.Files, result *lintResult) error {
+	inputs, err := offline.Inputs(o.files)
+	if err != nil {
+		return err
+	}
+	var together []offline.Input
+	for _, in := range inputs {
+		if in.Case == "" {
+			together = append(together, in)
+		} else if err := o.lintTogether(files, []offline.Input{in}, result); err != nil {
+			return err
+		}
+	}
+	if len(together) == 0 {
+		return nil
+	}
+	return o.lintTogether(files, together, result)
+}
+
+// lintTogether lints file by file: in memory is one file, and of each patch what it writes.
+// Files are read twice, since policies may stand behind what they limit.
+func (o *lintOptions) lintTogether(files offline.Files, inputs []offline.Input, result *lintResult) error {
+	var policies []v1alpha1.DomainPatchPolicy
+	var stdin []byte
+	for _, in := range inputs {
+		data, err := files.Read(in.Name)
+		if err != nil {
+			return err
+		}
+		if in.Name == offline.Stdin {
+			stdin = data
+		}
+		if bytes.Contains(data, []byte(bundle.KindDomainPatchPolicy)) {
+			objects, _, _ := offline.ParseObjects(in.Name, data) // what is wrong is told later
+			policies = append(policies, objects.Policies...)
+		}
+	}
+	l, err := o.newLinter(files, o.options(policies))
+	if err != nil {
+		return err
+	}
+	for _, in := range inputs {
+		data := stdin
+		if in.Name != offline.Stdin {
+			if data, err = files.Read(in.Name); err != nil {
+				return err
+			}
+		}
+		if err := tryDomain(files, l, in.Domain); err != nil {
+			return err
+		}
+		skipped := l.Read(offline.Shown(in.Name), data)
+		if in.Named {
+			result.skipped = append(result.skipped, skipped...)
+		}
+	}
+	result.add(l, len(inputs))
+	return nil
+}
+
+// tryDomain has the paths of a case tried on its domain.
+func tryDomain(files offline.Files, l *lint.Linter, name string) error {
+	if name == "" {
+		return nil
+	}
+	xml, err := files.Read(name)
+	if err == nil {
+		err = l.Domain(xml)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
