@@ -96,6 +96,7 @@ NO_COLOR turns colours off, which only terminals get.`,
 		newLint(s),
 		newGenerate(s),
 		newInject(s),
+		newStatus(s),
 		newVersion(s),
 		newCompletion(s),
 	)

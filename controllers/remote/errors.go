@@ -77,6 +77,9 @@ func (e *NotInstalled) Error() string {
 		product, e.resource, e.resource.GroupVersion, remedy)
 }
 
+// Group is the API group of the kind.
+func (e *NotInstalled) Group() string { return e.resource.Group }
+
 // NotFound is the error for one object that does not exist.
 type NotFound struct{ asked }
 
