@@ -34,6 +34,8 @@ export default defineConfig({
     nav: [
       { text: 'Get started', link: '/getting-started' },
       { text: 'Rules', link: '/rules' },
+      { text: 'API', link: '/api' },
+      { text: 'CLI', link: '/cli' },
     ],
     sidebar,
     outline: { level: [2, 3], label: 'On this page' },

@@ -12,12 +12,18 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
     text: 'Start here',
     items: [
       { text: 'Getting started', link: '/getting-started' },
+      { text: 'Migrating from hook scripts', link: '/migrating' },
+      { text: 'Cookbook', link: '/cookbook' },
     ],
   },
   {
     text: 'Writing patches',
     items: [
       { text: 'The rules', link: '/rules' },
+      { text: 'The API', link: '/api' },
+      { text: 'Testing patches', link: '/testing' },
+      { text: 'Debugging a VM', link: '/debugging' },
+      { text: 'Command line', link: '/cli' },
     ],
   },
   {
@@ -26,6 +32,7 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
       { text: 'Operations', link: '/operations' },
       { text: 'Security', link: '/security' },
       { text: 'Git: Argo CD and Flux', link: '/gitops' },
+      { text: 'KubeVirt versions', link: '/kubevirt' },
       { text: 'The shim', link: '/shim' },
       { text: 'Performance', link: '/performance' },
     ],

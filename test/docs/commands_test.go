@@ -149,13 +149,13 @@ func (f folder) run(t *testing.T, page string, b block) (skipped []string) {
 	}
 	reason := b.comments["not run"]
 	environment := f.environment
-	switch where := b.comments["run"]; where {
-	case "":
-	case "cluster":
+	where := b.comments["run"]
+	if where != "" && where != "cluster" {
+		t.Fatalf("%s:%d: run: %q is not known", page, b.line, where)
+	}
+	if where == "cluster" && reason == "" {
 		kubeconfig, absent := theCluster(t)
 		reason, environment = absent, append(slices.Clone(environment), "KUBECONFIG="+kubeconfig)
-	default:
-		t.Fatalf("%s:%d: run: %q is not known", page, b.line, where)
 	}
 	for _, c := range commands {
 		if reason != "" {

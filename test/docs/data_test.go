@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -111,5 +113,38 @@ func TestChecks(t *testing.T) {
 		if err := checkYAML(good); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
+	}
+}
+
+// TestFrom checks that blocks which are said to be from a file of the repository are: all their
+// lines stand in it one after another, but for comments, empty lines and indentation.
+func TestFrom(t *testing.T) {
+	plain := func(text string) string {
+		var b strings.Builder
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+				b.WriteString(line + "\n")
+			}
+		}
+		return b.String()
+	}
+	found := 0
+	for _, p := range pages(t) {
+		for _, b := range p.blocks {
+			name, ok := b.comments["from"]
+			if !ok {
+				continue
+			}
+			found++
+			file, err := os.ReadFile(filepath.Join(root, name))
+			if err != nil {
+				t.Errorf("%s:%d: %v", p.name, b.line, err)
+			} else if !strings.Contains(plain(string(file)), plain(b.text)) {
+				t.Errorf("%s:%d: this is not in %s", p.name, b.line, name)
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("found %d blocks from files, want at least 20", found)
 	}
 }

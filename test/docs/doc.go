@@ -19,4 +19,5 @@
 //	<!-- run: cluster -->      run against a cluster with the operator, one for all pages
 //	<!-- exit: 1 -->           the last command of the block must end with this exit code
 //	<!-- file: NAME -->        the block is put into a file of the page's folder
+//	<!-- from: FILE -->        the lines of the block stand in that file of the repository
 package docs

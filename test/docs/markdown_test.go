@@ -27,7 +27,7 @@ type block struct {
 	line     int // of its first line in the page, from 1
 	tag      string
 	text     string
-	comments map[string]string // above it: "run", "not run", "exit", "file"
+	comments map[string]string // above it, see the package's comment
 }
 
 // pages reads every page, in order of their names.
@@ -62,7 +62,7 @@ func pages(t *testing.T) []*page {
 
 var (
 	fence   = regexp.MustCompile("^( *)```(.*)$")
-	comment = regexp.MustCompile(`^ *<!-- *(not run|run|exit|file): *(.*?) *-->$`)
+	comment = regexp.MustCompile(`^ *<!-- *(not run|run|exit|file|from): *(.*?) *-->$`)
 )
 
 func parsePage(t *testing.T, name, text string) *page {
