@@ -13,6 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/diff"
 
+	"github.com/domainpatch/domainpatch/controllers/offline"
 	"github.com/domainpatch/domainpatch/patch"
 )
 
@@ -71,31 +72,10 @@ func printJSON(w io.Writer, value any) error {
 	return encoder.Encode(value)
 }
 
-// readable shows CloudInitData as the documents that it holds, so that a diff has lines.
+// readable is a document of a hook with lines for a diff.
 func readable(kind string, data []byte) []byte {
-	var members struct {
-		UserData, NetworkData                string
-		NoCloudMetaData, ConfigDriveMetaData json.RawMessage
+	if kind == "cloud-init" {
+		return offline.ReadableCloudInit(data)
 	}
-	if kind != "cloud-init" || json.Unmarshal(data, &members) != nil {
-		return append(bytes.TrimSuffix(data, []byte("\n")), '\n')
-	}
-	var out bytes.Buffer
-	for _, part := range []struct{ name, text string }{
-		{"userData", members.UserData}, {"networkData", members.NetworkData},
-		{"metaData", indented(members.NoCloudMetaData)}, {"metaData", indented(members.ConfigDriveMetaData)},
-	} {
-		if part.text != "" {
-			fmt.Fprintf(&out, "--- %s ---\n%s\n", part.name, part.text)
-		}
-	}
-	return out.Bytes()
-}
-
-func indented(object json.RawMessage) string {
-	var out bytes.Buffer
-	if len(object) == 0 || string(object) == "null" || json.Indent(&out, object, "", "  ") != nil {
-		return ""
-	}
-	return out.String()
+	return offline.EndLine(data)
 }

@@ -5,17 +5,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/domainpatch/domainpatch/cmd/terminal"
 	"github.com/domainpatch/domainpatch/controllers/offline"
 	"github.com/domainpatch/domainpatch/controllers/status"
 )
@@ -190,7 +188,7 @@ type progressLine struct {
 
 func (p *progressLine) show(what string, n int) {
 	const long = 500
-	if f, ok := p.err.(*os.File); ok && n >= long && term.IsTerminal(int(f.Fd())) {
+	if n >= long && terminal.Is(p.err) {
 		fmt.Fprintf(p.err, "\r\x1b[Kread %d %s", n, what)
 		p.shown = true
 	}
@@ -221,13 +219,6 @@ func (o *statusOptions) complete(c *cobra.Command, args []string, _ string) ([]s
 		return nil, nothing
 	}
 	return names, nothing
-}
-
-func printJSON(s streams, value any) error {
-	encoder := json.NewEncoder(s.out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
 }
 
 // readDomain reads the file of --domain.

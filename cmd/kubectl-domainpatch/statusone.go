@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/domainpatch/domainpatch/cmd/terminal"
 	"github.com/domainpatch/domainpatch/controllers/status"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
@@ -63,7 +64,7 @@ func (v *statusView) one(ctx context.Context) (print func() error, err error) {
 	all.Notes = v.cluster.Notes()
 	return func() error {
 		if v.output == "json" {
-			return printJSON(v.streams, all)
+			return printJSON(v.out, all)
 		}
 		v.printOne(all)
 		return nil
@@ -257,11 +258,7 @@ func (v *statusView) printChanges(vm *status.VM, r *restartChanges) {
 		if text == "" {
 			continue
 		}
-		out := []byte(text)
-		if isTerminal(v.out) {
-			out = colour(out)
-		}
-		fmt.Fprintf(v.out, "\n%s", out)
+		fmt.Fprintf(v.out, "\n%s", terminal.Diff(v.out, []byte(text)))
 	}
 }
 

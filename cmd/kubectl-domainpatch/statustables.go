@@ -49,7 +49,7 @@ func (v *statusView) all(ctx context.Context) (print func() error, err error) {
 	o.Notes = v.cluster.Notes()
 	return func() error {
 		if v.output == "json" {
-			return printJSON(v.streams, o)
+			return printJSON(v.out, o)
 		}
 		return v.tables(o)
 	}, nil
