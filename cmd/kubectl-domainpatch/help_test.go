@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-var update = flag.Bool("update", false, "rewrite the help texts in testdata/help")
+var update = flag.Bool("update", false, "rewrite the help texts in testdata/help, and the reference in docs/cli.md")
 
 // eachCommand visits all commands that users see, the root among them.
 func eachCommand(c *cobra.Command, visit func(*cobra.Command)) {

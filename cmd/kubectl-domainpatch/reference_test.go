@@ -17,12 +17,11 @@ import (
 // referenceFile is the page with the reference of the verbs, between two comments.
 const (
 	referenceFile  = "../../docs/cli.md"
-	referenceBegin = "<!-- verbs: from the program, by UPDATE=1 go test ./cmd/kubectl-domainpatch -run Reference -->\n"
+	referenceBegin = "<!-- verbs: from the program, by go test ./cmd/kubectl-domainpatch -run Reference -update -->\n"
 	referenceEnd   = "<!-- verbs: end -->\n"
 )
 
-// TestReference checks that the page has what the program's help says. With UPDATE=1 in the
-// environment it writes that.
+// TestReference checks that the page has what the program's help says. With -update it writes that.
 func TestReference(t *testing.T) {
 	text, err := os.ReadFile(referenceFile)
 	if err != nil {
@@ -39,21 +38,21 @@ func TestReference(t *testing.T) {
 			writeReference(&b, command)
 		}
 	}
-	if os.Getenv("UPDATE") != "" {
+	if *update {
 		if err := os.WriteFile(referenceFile, []byte(before+referenceBegin+b.String()+referenceEnd+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if diff := cmp.Diff(b.String(), old); diff != "" {
-		t.Errorf("%s is not current: run UPDATE=1 go test ./cmd/kubectl-domainpatch -run Reference (-program +page):\n%s", referenceFile, diff)
+		t.Errorf("%s is not current: run go test ./cmd/kubectl-domainpatch -run Reference -update (-program +page):\n%s", referenceFile, diff)
 	}
 }
 
 // writeReference writes the section of a verb and of those below it.
 func writeReference(b *strings.Builder, c *cobra.Command) {
-	fmt.Fprintf(b, "\n## %s\n\n", strings.TrimPrefix(c.CommandPath(), "kubectl-domainpatch "))
-	fmt.Fprintf(b, "%s.\n\n```text\nkubectl domainpatch %s\n```\n\n", c.Short, strings.TrimPrefix(c.UseLine(), "kubectl-domainpatch "))
+	fmt.Fprintf(b, "\n## %s\n\n", strings.TrimPrefix(c.CommandPath(), "kubectl domainpatch "))
+	fmt.Fprintf(b, "%s.\n\n```text\n%s\n```\n\n", c.Short, c.UseLine())
 	if c.Long != "" {
 		fmt.Fprintf(b, "```text\n%s\n```\n\n", strings.TrimSpace(c.Long))
 	}
