@@ -52,7 +52,7 @@ func run(program, samples string) error {
 	missed := 0
 	for _, m := range []measurement{
 		{"version, which does nothing", 21, 40 * time.Millisecond, []int{0}, []string{"version"}},
-		{"render, 1 patch, 8 KB domain", 21, 40 * time.Millisecond, []int{0}, []string{"render", "-f", in.patch, "--domain", in.domain}},
+		{"render, 1 patch, 8 KB domain", 21, 40 * time.Millisecond, []int{0}, []string{"render", "-f", in.patch, "--vmi", in.vmi, "--domain", in.domain}},
 		{"test, 200 cases", 5, 2 * time.Second, []int{0}, []string{"test", in.cases}},
 		{"lint, 1000 patches", 3, 5 * time.Second, []int{0, 1}, []string{"lint", "-f", in.patches}}, // some samples are warned of
 	} {
@@ -97,13 +97,14 @@ func (m measurement) measure(program string) (met bool, err error) {
 }
 
 // inputs are what the program reads.
-type inputs struct{ patch, domain, cases, patches string }
+type inputs struct{ patch, vmi, domain, cases, patches string }
 
 // generate makes the inputs out of the samples that are domain cases.
 func generate(dir, samples string) (inputs, error) {
 	in := inputs{
-		patch:   filepath.Join(samples, "vm-limits-checked", "patch.yaml"),
-		domain:  filepath.Join(samples, "vm-limits-checked", "domain.xml"), // 8 KB
+		patch:   filepath.Join(samples, "network-mtu", "patch.yaml"),
+		vmi:     filepath.Join(samples, "network-mtu", "vmi.yaml"),
+		domain:  filepath.Join(samples, "network-mtu", "domain.xml"), // 8 KB
 		cases:   filepath.Join(dir, "cases"),
 		patches: filepath.Join(dir, "patches"),
 	}
