@@ -22,7 +22,7 @@ func (c *patchCompiler) compilePath(r *domainRule) {
 		err = errors.Join(err, checkTemplate(text, c.vars))
 	}
 	if err != nil {
-		c.errorf(r.field+".path", r.Name, fmt.Errorf("%s: %w", r.Path, err))
+		c.errorf(r.field+".path", r.Name, fmt.Errorf("%q: %w", r.Path, err))
 		return
 	}
 	r.templated = slices.ContainsFunc(literals, isTemplate)

@@ -47,7 +47,7 @@ func compilePolicies(b *bundle.Bundle) (policies, error) {
 			field := fmt.Sprintf("spec.allow[%d].path", j)
 			path, err := selector.Compile(text)
 			if err != nil {
-				errs = append(errs, &Error{Patch: p.ID(), Field: field, Err: fmt.Errorf("%s: %w", text, err)})
+				errs = append(errs, &Error{Patch: p.ID(), Field: field, Err: fmt.Errorf("%q: %w", text, err)})
 			}
 			out.allowed = append(out.allowed, allowedPath{policy: p.ID(), field: field, path: path})
 		}

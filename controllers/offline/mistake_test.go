@@ -61,23 +61,23 @@ func TestMistakes(t *testing.T) {
 		"JSON": {
 			reason: "escapes and characters count as they stand in the file", file: `{"apiVersion":"domainpatch.kubevirt.io/v1alpha1","kind":"DomainPatch","metadata":{"name":"p","namespace":"vms"},
 	"spec":{"domain":[{"op":"set","value":"\ud83d\ude00 é","path":"/domain/a\u0020[^"}]}}`,
-			want: id + "spec.domain[0].path: /domain/a [: unexpected end of the path: a name is expected",
+			want: id + `spec.domain[0].path: "/domain/a [": unexpected end of the path: a name is expected`,
 		},
 		"flow style": {
 			reason: "an XPath, behind its quote", file: patchHead + "  domain: [{op: remove, path: \"/domain/^§\"}]\n",
-			want: id + "spec.domain[0].path: /domain/§: unexpected '§' at byte 8",
+			want: id + `spec.domain[0].path: "/domain/§": unexpected '§' at byte 8`,
 		},
 		"plain scalar": {
 			reason: "an XPath without quotes", file: patchHead + "  domain:\n  - op: remove\n    path: /domain/^foo::x\n",
-			want: id + "spec.domain[0].path: /domain/foo::x: at byte 8: the axis foo:: is not supported",
+			want: id + `spec.domain[0].path: "/domain/foo::x": at byte 8: the axis foo:: is not supported`,
 		},
 		"single quotes": {
 			reason: "a doubled quote is one character", file: patchHead + "  domain:\n  - op: remove\n    path: '/domain[a=''b'' ^c]'\n",
-			want: id + `spec.domain[0].path: /domain[a='b' c]: unexpected "c" at byte 14: the predicate from byte 7 on should end here, with ]`,
+			want: id + `spec.domain[0].path: "/domain[a='b' c]": unexpected "c" at byte 14: the predicate from byte 7 on should end here, with ]`,
 		},
 		"double quotes": {
 			reason: "so is an escape", file: patchHead + "  domain:\n  - op: remove\n    path: \"/domain[a=\\\"\\x62\\\" ^c]\"\n",
-			want: id + `spec.domain[0].path: /domain[a="b" c]: unexpected "c" at byte 14: the predicate from byte 7 on should end here, with ]`,
+			want: id + `spec.domain[0].path: "/domain[a=\"b\" c]": unexpected "c" at byte 14: the predicate from byte 7 on should end here, with ]`,
 		},
 		"literal block": {
 			reason: "the line and the indentation are those of the file", file: patchHead + "  domain:\n  - op: add\n    path: /domain\n    xml: |\n      <a>\n        <b ^=\"c\"/>\n      </a>\n",
@@ -101,18 +101,18 @@ func TestMistakes(t *testing.T) {
 		},
 		"list item": {
 			reason: "kubectl get -o yaml prints Lists", file: "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n- apiVersion: domainpatch.kubevirt.io/v1alpha1\n  kind: DomainPatch\n  metadata: {name: p, namespace: vms}\n  spec:\n    domain:\n    - {op: remove, path: ^domain}\n",
-			want: id + `spec.domain[0].path: domain: unexpected "domain" at byte 0: a path starts with / or //`,
+			want: id + `spec.domain[0].path: "domain": unexpected "domain" at byte 0: a path starts with / or //`,
 		},
 		"alias": {
 			reason: "its place is where it is used", file: strings.Replace(patchHead, "p,", "p, annotations: {a: &p domain},", 1) + "  domain:\n  - {op: remove, path: ^*p}\n",
-			want: id + `spec.domain[0].path: domain: unexpected "domain" at byte 0: a path starts with / or //`,
+			want: id + `spec.domain[0].path: "domain": unexpected "domain" at byte 0: a path starts with / or //`,
 		},
 		"label that is no text": {
 			reason: "the labels are no list of known fields", file: strings.Replace(patchHead, "p,", "p, labels: {a: b, c: ^on},", 1),
 			want: id + `metadata.labels.c: is a bool instead of a text: put the value in quotes`,
 		},
 		"no object": {reason: "any YAML may come", file: "^- a\n", want: "this is no Kubernetes object"},
-		"windows":   {reason: "lines may end in CRLF", file: strings.ReplaceAll(patchHead+"  domain:\n  - op: remove\n    path: |-\n      /domain\n      /^$\n", "\n", "\r\n"), want: id + "spec.domain[0].path: /domain; /$: unexpected \"$\" at byte 9: a name is expected"},
+		"windows":   {reason: "lines may end in CRLF", file: strings.ReplaceAll(patchHead+"  domain:\n  - op: remove\n    path: |-\n      /domain\n      /^$\n", "\n", "\r\n"), want: id + `spec.domain[0].path: "/domain\n/$": unexpected "$" at byte 9: a name is expected`},
 	} {
 		t.Run(name, func(t *testing.T) { checkMistakes(t, tc.file, tc.want) })
 	}
