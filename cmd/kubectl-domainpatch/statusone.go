@@ -28,14 +28,16 @@ type statusOfOne struct {
 	Bundle *status.Bundle `json:"bundle,omitempty"`
 	// VMs are those that a patch binds, or that run with it.
 	VMs []status.VM `json:"vms,omitempty"`
-	// Restart is what a restart of the VM changes.
+	// Restart is what a restart of the VM changes; of a VM that is stopped, or of which it is not known what
+	// it runs with, only what stands in the way of a start.
 	Restart *restartChanges `json:"restart,omitempty"`
 	Notes   []string        `json:"notes,omitempty"`
 }
 
 // restartChanges are unified diffs; empty for no difference.
 type restartChanges struct {
-	Rules   string   `json:"rules"`
+	Known   bool     `json:"known"` // else there are no diffs
+	Rules   string   `json:"rules,omitempty"`
 	Domain  string   `json:"domain,omitempty"`
 	Refused string   `json:"refused,omitempty"` // why the VM would not start
 	LeftOut []string `json:"leftOut,omitempty"` // patches that it would start without, and why
@@ -109,6 +111,10 @@ func (v *statusView) changes(ctx context.Context, r *status.Restart) (*restartCh
 		out.Refused = strings.ReplaceAll(r.Refused.Error(), "\n", "; ")
 		return out, nil
 	}
+	if r.Running == nil {
+		return out, nil
+	}
+	out.Known = true
 	before, err := r.Running.YAML()
 	if err != nil {
 		return nil, err
@@ -118,7 +124,7 @@ func (v *statusView) changes(ctx context.Context, r *status.Restart) (*restartCh
 		return nil, err
 	}
 	out.Rules = unified("rules, running", before, "rules, after a restart", after)
-	if v.domain == "" || r.Running == nil {
+	if v.domain == "" {
 		return out, nil
 	}
 	domain, err := v.readDomain(v.streams)
@@ -237,10 +243,10 @@ func (v *statusView) printVM(vm *status.VM, r *restartChanges) {
 		}
 		t.flush()
 	}
-	v.printChanges(vm, r)
+	v.printChanges(r)
 }
 
-func (v *statusView) printChanges(vm *status.VM, r *restartChanges) {
+func (v *statusView) printChanges(r *restartChanges) {
 	for _, left := range r.LeftOut {
 		fmt.Fprintf(v.out, "\nA start leaves out a patch: %s\n", left)
 	}
@@ -248,7 +254,7 @@ func (v *statusView) printChanges(vm *status.VM, r *restartChanges) {
 	case r.Refused != "":
 		fmt.Fprintf(v.out, "\nA start would be refused: %s\n", r.Refused)
 		return
-	case vm.IsStopped():
+	case !r.Known:
 		return
 	case r.Rules == "" && r.Domain == "":
 		fmt.Fprintln(v.out, "\nA restart changes nothing.")

@@ -24,7 +24,8 @@ import (
 
 // Restart is what a VM runs with and what it would start with.
 type Restart struct {
-	Running, Next *Applied
+	Running *Applied // nil where the VM does not run or that is not known
+	Next    *Applied // nil where the VM would not start
 	// Refused is why it would not start, if so.
 	Refused error
 	LeftOut []render.LeftOut
@@ -51,7 +52,7 @@ func (c *Cluster) Restart(ctx context.Context, namespace, name string) (*Restart
 		return nil, err
 	}
 	r := &Restart{}
-	next := running
+	var next *instance
 	switch {
 	case running == nil && template == nil:
 		return nil, fmt.Errorf("there is no VirtualMachineInstance and no VirtualMachine %q in namespace %s", name, namespace)
@@ -152,25 +153,33 @@ func renewed(running, template map[string]string) map[string]string {
 	return all
 }
 
-// runs reads the bundle that an instance names; nil where the user may not.
+// runs reads the bundle that an instance names; nil where it cannot be told, which a note says.
 func (c *Cluster) runs(ctx context.Context, namespace string, i *instance) (*Applied, error) {
 	hash := i.Annotations[v1alpha1.BundleAnnotation]
 	if len(hash) < v1alpha1.BundleIDLength {
 		return &Applied{vmi: i.JSON}, nil
 	}
+	const consequence = "what a restart would change is not shown"
 	name := v1alpha1.BundleConfigMapPrefix + hash[:v1alpha1.BundleIDLength]
 	configMap, err := remote.Get[corev1.ConfigMap](ctx, c.Reader, remote.ConfigMaps, namespace, name)
-	if err = c.tolerate(err, "what a restart would change is not shown"); err != nil {
-		return nil, fmt.Errorf("the bundle that the VM runs with: %w", err)
+	var missing *remote.NotFound
+	switch {
+	case errors.As(err, &missing):
+		c.note("%s: %v", consequence, err)
+		return nil, nil
+	case err != nil:
+		return nil, c.tolerate(err, consequence)
 	}
 	text := []byte(configMap.Data[v1alpha1.BundleKey])
-	if configMap.Name == "" {
+	if bundle.Sum(text) != hash {
+		c.note("%s: ConfigMap %s does not hold the bundle that the VM runs with", consequence, name)
 		return nil, nil
 	}
-	if bundle.Sum(text) != hash {
-		return nil, fmt.Errorf("ConfigMap %s/%s does not hold the bundle that the VM runs with", namespace, name)
+	applied, err := decodeApplied(text, hash, i.JSON)
+	if err != nil {
+		c.note("%s: %v", consequence, err)
 	}
-	return decodeApplied(text, hash, i.JSON)
+	return applied, nil
 }
 
 func decodeApplied(text []byte, hash string, vmi []byte) (*Applied, error) {

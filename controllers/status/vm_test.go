@@ -1,0 +1,175 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/fare"
+	"github.com/domainpatch/domainpatch/controllers/kubevirt"
+	"github.com/domainpatch/domainpatch/controllers/render"
+)
+
+// namedPatch is a DomainPatch that sets the title of VMs that refer to it.
+func namedPatch(name, value string) v1alpha1.DomainPatch {
+	p := v1alpha1.DomainPatch{ObjectMeta: metav1.ObjectMeta{Namespace: "vms", Name: name}}
+	p.Spec.Domain = []v1alpha1.DomainRule{{Op: v1alpha1.DomainOpSet, Path: "/domain/title", Value: &value}}
+	return p
+}
+
+func selecting(p v1alpha1.DomainPatch) v1alpha1.DomainPatch {
+	p.Spec.Selector = &metav1.LabelSelector{}
+	return p
+}
+
+func ordered(order int32, p v1alpha1.DomainPatch) v1alpha1.DomainPatch {
+	p.Spec.Order = order
+	return p
+}
+
+// stored is a fare.Source with bundles.
+type stored map[string][]byte
+
+func (s stored) Bundle(_ context.Context, configMap string) ([]byte, error) { return s[configMap], nil }
+
+func (stored) SyncFailures(context.Context) ([]corev1.Event, error) { return nil, nil }
+
+// started gives a VMI the bundle of patches that bind it, and stores that.
+func (s stored) started(t *testing.T, m *machine, patches []v1alpha1.DomainPatch) {
+	t.Helper()
+	b, err := render.Render(t.Context(), render.VMI{Labels: m.vmi.Labels, JSON: []byte("{}")}, render.Namespace{Name: "vms"},
+		render.Objects{Patches: render.Patches(patches, nil)}, render.NewCompiler())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Applies() {
+		s[b.Name()] = b.JSON
+		m.vmi.Annotations = map[string]string{v1alpha1.BundleAnnotation: b.SHA256}
+	}
+}
+
+// TestTell pins what is said of a VM in each state.
+func TestTell(t *testing.T) {
+	type patches = []v1alpha1.DomainPatch
+	const ref = v1alpha1.DomainPatchReferencePrefix
+	refersTo := func(names ...string) map[string]string {
+		labels := map[string]string{}
+		for _, name := range names {
+			labels[ref+name] = "true"
+		}
+		return labels
+	}
+	a, b := namedPatch("a", "1"), namedPatch("b", "1")
+	cases := map[string]struct {
+		reason        string
+		labels        map[string]string
+		before, now   patches
+		change        func(m *machine, s stored)
+		blind, denied bool
+
+		state   State
+		restart bool
+		why     string
+		patches string // "name by inForce", in order
+	}{
+		"Current":  {"the same", refersTo("a"), patches{a}, patches{a}, nil, false, false, StateCurrent, false, "", "a label yes"},
+		"Selected": {"no label", nil, patches{selecting(a)}, patches{selecting(a)}, nil, false, false, StateCurrent, false, "", "a selector yes"},
+		"Changed": {"another value", refersTo("a", "b"), patches{a, b}, patches{namedPatch("a", "2"), b}, nil, false, false,
+			StateOutdated, true, "DomainPatch vms/a changed", "a label changed, b label yes"},
+		"Added":   {"a selector", refersTo("a"), patches{a}, patches{a, selecting(b)}, nil, false, false, StateOutdated, true, "DomainPatch vms/b binds now", "a label yes, b selector no"},
+		"Removed": {"nothing is left", nil, patches{selecting(a)}, patches{a}, nil, false, false, StateOutdated, true, "DomainPatch vms/a no longer binds", ""},
+		"Reordered": {"by spec.order", refersTo("a", "b"), patches{a, b}, patches{ordered(1, a), b}, nil, false, false,
+			StateOutdated, true, "the order changed", "b label yes, a label yes"},
+		"Deleted": {"a demand of what is gone", refersTo("a"), patches{a}, nil, nil, false, false,
+			StateOutdated, false, "a restart would be refused: label domainpatch.kubevirt.io/a: DomainPatch vms/a does not exist", ""},
+		"NeverStarted": {"before it was created", refersTo("a"), nil, nil, func(m *machine, _ stored) { m.vmi.Annotations = nil }, false, false,
+			StateOutdated, false, "a restart would be refused: ", ""},
+		"Lost": {"the ConfigMap is gone", refersTo("a"), patches{a}, patches{namedPatch("a", "2")}, func(_ *machine, s stored) { clear(s) }, false, false,
+			StateOutdated, true, "it cannot migrate until it is restarted", "a label "},
+		"Denied": {"the ConfigMap may not be read", refersTo("a"), patches{a}, patches{namedPatch("a", "2")}, func(_ *machine, s stored) { clear(s) }, false, true,
+			StateUnknown, false, "", "a label "},
+		"Blind": {"not all patches may be read", refersTo("a"), patches{a}, patches{namedPatch("a", "2")}, nil, true, false, StateUnknown, false, "", "a label changed"},
+		"Failed": {"current, and does not start", refersTo("a"), patches{a}, patches{a}, func(m *machine, _ stored) {
+			m.vmi.Status.Conditions = []kubevirt.Condition{{Type: kubevirt.ConditionSynchronized, Status: metav1.ConditionFalse, Message: "domainpatch: DomainPatch vms/a: no"}}
+		}, false, false, StateFailed, false, "domainpatch: DomainPatch vms/a: no", "a label yes"},
+		"Stopped": {"what it will start with", refersTo("a"), nil, patches{a}, stop(""), false, false, StateStopped, false, "", "a label "},
+		"Refused": {"it would not start", refersTo("a"), nil, nil, stop(""), false, false, StateRefused, false, "DomainPatch vms/a does not exist", ""},
+		"RefusedByWebhook": {"as KubeVirt says", refersTo("a"), nil, patches{a}, stop(`admission webhook "mutate.vmi.domainpatch.kubevirt.io" denied the request: no`), false, false,
+			StateRefused, false, "denied the request: no", "a label "},
+		"FailedElsewhere": {"not our business", refersTo("a"), nil, patches{a}, stop(`admission webhook "other" denied the request: no`), false, false, StateStopped, false, "", "a label "},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			m, source := &machine{}, stored{}
+			m.vmi.ObjectMeta = metav1.ObjectMeta{Namespace: "vms", Name: "vm", Labels: tc.labels}
+			if tc.before != nil {
+				source.started(t, m, tc.before)
+			}
+			if tc.change != nil {
+				tc.change(m, source)
+			}
+			judge := fare.NewJudge(render.Namespace{Name: "vms"}, render.Patches(tc.now, nil), render.Compile, source, nil)
+			f, err := judge.Of(t.Context(), &m.vmi)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := m.tell(f, tc.blind, tc.denied)
+			if got.State != tc.state || got.Restart != tc.restart || !strings.Contains(got.Why, tc.why) || (tc.why == "") != (got.Why == "") {
+				t.Errorf("%s, restart %v, %q; want %s, %v, %q, %s", got.State, got.Restart, got.Why, tc.state, tc.restart, tc.why, tc.reason)
+			}
+			var have []string
+			for _, b := range got.Patches {
+				have = append(have, fmt.Sprintf("%s %s %s", b.Name, b.By, b.InForce))
+			}
+			if diff := cmp.Diff(tc.patches, strings.Join(have, ", ")); diff != "" {
+				t.Errorf("patches, %s (-want +got):\n%s", tc.reason, diff)
+			}
+			if got.State.Rank() < 0 {
+				t.Errorf("state %s has no rank", got.State)
+			}
+		})
+	}
+}
+
+// stop makes a VM of a VMI that KubeVirt could not create, or that nobody started.
+func stop(failure string) func(*machine, stored) {
+	return func(m *machine, _ stored) { m.isStopped, m.phase, m.failure = true, "Stopped", failure }
+}
+
+// TestRestarted takes labels and annotations from the template, and KubeVirt's own from the instance.
+func TestRestarted(t *testing.T) {
+	running, err := parseInstance([]byte(`{"metadata":{"name":"vm","labels":{"a":"old","gone":"x","kubevirt.io/nodeName":"n"},` +
+		`"annotations":{"` + v1alpha1.BundleAnnotation + `":"0a"}},"spec":{"domain":{"cpu":{"cores":2}}},"status":{"phase":"Running"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := parseInstance([]byte(`{"metadata":{"labels":{"a":"new","b":"c"}},"spec":{}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		template *instance
+		want     string
+	}{
+		"Template": {template, `{"metadata":{"annotations":{},"labels":{"a":"new","b":"c","kubevirt.io/nodeName":"n"},"name":"vm"},"spec":{"domain":{"cpu":{"cores":2}}}}`},
+		"Bare":     {nil, `{"metadata":{"annotations":{},"labels":{"a":"old","gone":"x","kubevirt.io/nodeName":"n"},"name":"vm"},"spec":{"domain":{"cpu":{"cores":2}}}}`},
+	} {
+		got, err := running.restarted(tc.template)
+		if diff := cmp.Diff(tc.want, string(got.JSON)); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+	if _, err := parseInstance([]byte("[")); err == nil || errors.Is(err, context.Canceled) {
+		t.Errorf("an instance that is no JSON: %v", err)
+	}
+}
