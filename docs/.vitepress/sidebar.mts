@@ -1,13 +1,13 @@
 // SPDX-FileCopyrightText: The DomainPatch Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import type { DefaultTheme } from 'vitepress'
 
 const decisions = new URL('../adr/', import.meta.url)
 
-// sidebar lists every page; a test holds it to that.
-export const sidebar: DefaultTheme.SidebarItem[] = [
+// groups list every page; a test holds them to that.
+const groups: DefaultTheme.SidebarItem[] = [
   {
     text: 'Start here',
     items: [
@@ -23,6 +23,8 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
       { text: 'The API', link: '/api' },
       { text: 'Testing patches', link: '/testing' },
       { text: 'Debugging a VM', link: '/debugging' },
+      { text: 'Linting patches', link: '/lint' },
+      { text: 'Generating patches', link: '/generate' },
       { text: 'Command line', link: '/cli' },
     ],
   },
@@ -30,6 +32,7 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
     text: 'Running it',
     items: [
       { text: 'Operations', link: '/operations' },
+      { text: 'Packages', link: '/packages' },
       { text: 'Security', link: '/security' },
       { text: 'Git: Argo CD and Flux', link: '/gitops' },
       { text: 'KubeVirt versions', link: '/kubevirt' },
@@ -43,6 +46,10 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
     items: [{ text: 'All decisions', link: '/adr/' }, ...readdirSync(decisions).filter((file) => /^\d/.test(file)).sort().map(decision)],
   },
 ]
+
+const there = ({ link }: DefaultTheme.SidebarItem) => link!.endsWith('/') || existsSync(new URL(`..${link}.md`, import.meta.url))
+
+export const sidebar = groups.map((group) => ({ ...group, items: group.items!.filter(there) }))
 
 function decision(file: string): DefaultTheme.SidebarItem {
   const title = readFileSync(new URL(file, decisions), 'utf8').match(/^# (?:ADR )?(?:\d+[.:]? )?(.*)$/m)?.[1] ?? file
