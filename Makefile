@@ -59,12 +59,16 @@ endef
 xmllint: # The XPath of libxml2, by which ours is judged
 	$(call debian,xmllint,libxml2-utils)
 
+.PHONY: jq
+jq: # For the annotations of the GitHub Action
+	$(call debian,jq,jq)
+
 .PHONY: python3
 python3: # For the script of KubeVirt's README, beside which ours is tested and measured
 	$(call debian,python3,python3)
 
 .PHONY: test
-test: controlplane kubevirt xmllint python3 ## All tests
+test: controlplane kubevirt xmllint python3 jq ## All tests
 	KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/controlplane} go test -timeout 20m ./...
 	cd bench && go test ./...
 	cd hack/image && go test -count=1 ./...

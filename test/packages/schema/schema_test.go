@@ -96,7 +96,7 @@ func TestWrong(t *testing.T) {
 	all := compile(t, "all.json")
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			err := all.Validate(documents(t, []byte(head + tc.text))[0])
+			err := all.Validate(documents(t, []byte(head+tc.text))[0])
 			switch {
 			case tc.want == "" && err != nil:
 				t.Errorf("validate: %v", err)
