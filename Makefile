@@ -12,6 +12,7 @@ export GOFLAGS := $(GOFLAGS) -trimpath
 TOOL := go tool -modfile=hack/tools/go.mod
 BUF := go tool -modfile=hack/tools/buf/go.mod buf
 LINT := go tool -modfile=hack/tools/lint/go.mod golangci-lint
+GORELEASER := go tool -modfile=hack/tools/release/go.mod goreleaser
 
 include hack/build.mk
 
@@ -40,6 +41,22 @@ image: ## Build the images of the shim and the manager for ARCHS into bin/image,
 	@for image in $(IMAGES); do for arch in $(ARCHS); do \
 		echo "$$image for linux/$$arch"; GOOS=linux GOARCH=$$arch $(MAKE) -s build-$$image BIN=$(BIN)/linux-$$arch; done; done
 	@cd hack/image && go run . -bin $(abspath $(BIN)) -archs "$(ARCHS)" $(IMAGES)
+
+# The same files as those of a release, for the commit as it is. IMAGE_REGISTRY names the images in manifests and chart.
+.PHONY: release-dry-run
+release-dry-run: IMAGE_REGISTRY ?= domainpatch
+release-dry-run: ## Make all files of a release in out/dist, and publish nothing (IMAGE_REGISTRY: prefix of the images)
+	rm -rf out/release out/dist
+	$(MAKE) image BIN=out/release
+	@mkdir -p out/release/completions
+	@for shell in bash zsh fish powershell; do \
+		go run ./cmd/kubectl-domainpatch completion $$shell >out/release/completions/kubectl-domainpatch.$$shell || exit 1; done
+	@go run ./cmd/kubectl-domainpatch completion kubectl >out/release/kubectl_complete-domainpatch
+	cd hack/release && go build -o ../../out/release/release . && ../../out/release/release assets -registry "$(IMAGE_REGISTRY)"
+	VERSION=$$(cat out/release/version) COMMIT_TIMESTAMP=$$(git log -1 --format=%ct) \
+		COMMIT_DATE=$$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ) $(GORELEASER) release --snapshot
+	cp out/release/assets/* out/dist
+	cd test/packages && DIST=$(abspath out/dist) go test -count=1 ./release
 
 .PHONY: demo
 demo: controlplane kubevirt ## The main job on real parts: from a DomainPatch to the patched domain
@@ -72,6 +89,7 @@ test: controlplane kubevirt xmllint python3 jq ## All tests
 	KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/controlplane} go test -timeout 20m ./...
 	cd bench && go test ./...
 	cd hack/image && go test -count=1 ./...
+	cd hack/release && go test -count=1 ./...
 	cd test/packages && go test -count=1 ./... # the cache does not see config
 	cd test/gitops && go test ./...
 	cd test/prometheus && go test -count=1 ./... # the cache does not see config
@@ -141,6 +159,7 @@ MODULES := \
 	bench \
 	hack/image \
 	hack/playground \
+	hack/release \
 	test/gitops \
 	test/kubevirt \
 	test/kubevirt/oldest \
