@@ -17,6 +17,8 @@ import (
 // versions are what version prints.
 type versions struct {
 	Version      string `json:"version"`
+	Commit       string `json:"commit,omitempty"` // empty where Go knows none: go run, go install of a version
+	Date         string `json:"date,omitempty"`   // of the commit, RFC 3339
 	API          string `json:"api"`
 	BundleFormat int    `json:"bundleFormat"`
 	Go           string `json:"go"`
@@ -50,6 +52,14 @@ func ownVersions() versions {
 		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		v.Version = info.Main.Version
+		for _, setting := range info.Settings {
+			switch setting.Key {
+			case "vcs.revision":
+				v.Commit = setting.Value
+			case "vcs.time":
+				v.Date = setting.Value
+			}
+		}
 	}
 	return v
 }
@@ -58,6 +68,10 @@ func (v versions) print(s streams, output string) error {
 	if output == "json" {
 		return printJSON(s.out, v)
 	}
-	_, err := fmt.Fprintf(s.out, "kubectl-domainpatch %s\nAPI %s\nbundle format %d\n%s %s\n", v.Version, v.API, v.BundleFormat, v.Go, v.Platform)
+	commit := ""
+	if v.Commit != "" {
+		commit = fmt.Sprintf("commit %s of %s\n", v.Commit, v.Date)
+	}
+	_, err := fmt.Fprintf(s.out, "kubectl-domainpatch %s\n%sAPI %s\nbundle format %d\n%s %s\n", v.Version, commit, v.API, v.BundleFormat, v.Go, v.Platform)
 	return err
 }

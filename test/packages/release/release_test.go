@@ -101,7 +101,7 @@ func runs(t *testing.T, program []byte) {
 		t.Fatal(err)
 	}
 	out, err := exec.CommandContext(t.Context(), file, "version").CombinedOutput()
-	if err != nil || !regexp.MustCompile(`^kubectl-domainpatch v[0-9]`).Match(out) {
+	if err != nil || !regexp.MustCompile(`^kubectl-domainpatch v[0-9].*\ncommit [0-9a-f]{40} of 20[0-9-]{8}T[0-9:]{8}Z\n`).Match(out) {
 		t.Errorf("version: %v (Go puts no version into programs that are built in a git worktree: use a clone)\n%s", err, out)
 	}
 }
