@@ -75,8 +75,12 @@ export class Engine {
     clearTimeout(this.watchdog);
     const request = this.running;
     this.running = null;
-    this.handlers.onResponse(response, request);
     this.next();
+    this.handlers.onResponse(response, request);
+  }
+
+  isIdle() {
+    return this.running === null && this.waiting === null;
   }
 
   // fail is for a worker that broke: in a request another one may do better, before any none will.

@@ -75,11 +75,11 @@ function replace(next, name) {
 }
 
 function onResponse(response, request) {
+  if (engine.isIdle()) delete document.body.dataset.pending;
   if (response.fault) {
     onFault(response.fault);
     return;
   }
-  delete document.body.dataset.pending;
   for (const pane of Object.keys(panes)) {
     const problems = response.problems.filter((problem) => problem.pane === pane);
     if (textOf(inputs[pane]) === request[pane]) showProblems(inputs[pane], problems);
