@@ -22,6 +22,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 const (
@@ -184,13 +185,17 @@ func (b *tab) choose(sample string) {
 // write replaces the text of an editor, as somebody does who selects all and pastes.
 func (b *tab) write(editor, text string) {
 	b.t.Helper()
-	if tab := map[string]string{"domain": "domain", "vmi": "vmi", "cloudInit": "cloudInit"}[editor]; tab != "" {
-		eval[bool](b, `document.getElementById("tab-`+tab+`").click() || true`)
+	view := "vm"
+	if editor == "patches" {
+		view = "patch"
+	} else {
+		eval[bool](b, `document.getElementById("tab-`+editor+`").click() || true`)
 	}
+	eval[bool](b, `document.querySelector("[data-show=`+view+`]").click() || true`) // on a phone the others are hidden
+	eval[bool](b, `document.querySelector("#`+editor+` .cm-content").focus() || true`)
+	b.run(chromedp.KeyEvent("a", chromedp.KeyModifiers(kb.ModifierCtrl)))
 	eval[bool](b, `(() => {
 		const content = document.querySelector("#`+editor+` .cm-content");
-		content.focus();
-		document.execCommand("selectAll");
 		const clipboardData = new DataTransfer();
 		clipboardData.setData("text/plain", `+quote(text)+`);
 		content.dispatchEvent(new ClipboardEvent("paste", {clipboardData, bubbles: true, cancelable: true}));
