@@ -97,10 +97,10 @@ test: controlplane kubevirt xmllint python3 jq ## All tests
 	cd test/kubevirt/oldest && go test -count=1 -parallel 16 ./... # most of their time is a sleep of KubeVirt's
 
 .PHONY: docs
-docs: ## Build the site of docs into out/docs, with every link and anchor checked (node 18 or later; npm's registry)
+docs: playground ## Build the site of docs and the playground into out/docs, with every link and anchor checked (node 18 or later; npm's registry)
 	$(call debian,npm,npm)
 	cd docs && npm ci --no-fund --no-audit --loglevel=error && npm run --silent build
-	@if [ -d out/playground ]; then rm -rf out/docs/playground && cp -r out/playground out/docs/playground; fi
+	rm -rf out/docs/playground && cp -r out/playground out/docs/playground
 	go run ./test/docs/site out/docs
 
 .PHONY: test-chaos
@@ -164,12 +164,14 @@ MODULES := \
 	test/kubevirt \
 	test/kubevirt/oldest \
 	test/packages \
+	test/playground \
 	test/prometheus
 TOOLMODULES := \
 	hack/controlplane \
 	hack/tools \
 	hack/tools/buf \
-	hack/tools/lint
+	hack/tools/lint \
+	hack/tools/release
 
 .PHONY: verify
 verify: generate lint ## Check that generated files are current, modules tidy and the code clean
