@@ -35,12 +35,16 @@ import (
 //	start FILE     creates VirtualMachineInstances as the webhook would let them pass now
 //	as USER        makes a kubeconfig for a user, who has no rights but those that objects give him
 func TestClusterScripts(t *testing.T) {
+	roles, err := filepath.Abs("../../config/rbac/users.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:           "testdata/cluster",
-		UpdateScripts: os.Getenv("UPDATE") != "",
+		Dir: "testdata/cluster",
 		Setup: func(e *testscript.Env) error {
 			c := &scripted{testcluster.Start(t, testcluster.Options{})}
 			e.Values[scripted{}] = c
+			e.Setenv("ROLES", roles)
 			e.Setenv("KUBECONFIG", filepath.Join(e.WorkDir, "kubeconfig"))
 			return c.writeKubeconfig(e.Getenv("KUBECONFIG"), envtest.User{Name: "root", Groups: []string{"system:masters"}})
 		},

@@ -88,11 +88,13 @@ func newStatus(s streams) *cobra.Command {
 	o.register(f)
 	f.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "look into all namespaces")
 	f.StringVarP(&o.selector, "selector", "l", "", "label selector for the objects of the kind; without a kind, for VMs")
-	f.StringVarP(&o.output, "output", "o", "", `"wide" for whole messages and hashes, "json" for programs`)
+	outputVar(c, &o.output, "text", statusOutputs)
 	f.StringVar(&o.domain, "domain", "", "libvirt domain XML of the VM, to show what a restart changes of it; - for stdin")
 	f.IntVar(&o.limit, "limit", 100, "lines of a table of VMs; 0 for all")
 	return c
 }
+
+var statusOutputs = outputs{"text\ttables", "wide\ttables with whole messages and hashes", "json\tone object"}
 
 // statusKinds are the kinds of status, by what a user may call them.
 var statusKinds = map[string][]string{
@@ -135,8 +137,8 @@ func (o *statusOptions) validate(args []string) (err error) {
 		}
 	}
 	switch {
-	case o.output != "" && o.output != "wide" && o.output != "json":
-		return fmt.Errorf("--output (-o) %q is not supported: use wide or json, or leave it out", o.output)
+	case !statusOutputs.has(o.output):
+		return statusOutputs.refuse(o.output)
 	case len(args) == 2 && o.name == "":
 		return errors.New("the name is empty")
 	case o.name != "" && (o.allNamespaces || o.selector != ""):

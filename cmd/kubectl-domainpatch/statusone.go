@@ -261,10 +261,9 @@ func (v *statusView) printChanges(r *restartChanges) {
 		return
 	}
 	for _, text := range []string{r.Domain, r.Rules} {
-		if text == "" {
-			continue
+		if text != "" {
+			fmt.Fprintf(v.out, "\n%s", terminal.Diff(v.out, []byte(text)))
 		}
-		fmt.Fprintf(v.out, "\n%s", terminal.Diff(v.out, []byte(text)))
 	}
 }
 
