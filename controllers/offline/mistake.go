@@ -42,7 +42,7 @@ func (m *Mistake) String() string {
 // Mistakes takes the errors of this package apart: one Mistake for each that was joined. An
 // error of another origin is a Mistake with a reason alone.
 func Mistakes(err error) []Mistake {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // what wraps them is taken off below
 	case nil:
 		return nil
 	case *located:
