@@ -6,6 +6,7 @@ package offline
 import (
 	"errors"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/domainpatch/domainpatch/patch"
@@ -36,7 +37,17 @@ func (m *Mistake) String() string {
 			text.WriteString(part + ": ")
 		}
 	}
-	return text.String() + m.Reason
+	return printable(text.String() + m.Reason)
+}
+
+// printable takes what would end the line, or command a terminal, out of a text from files.
+func printable(text string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return unicode.ReplacementChar
+		}
+		return c
+	}, text)
 }
 
 // Mistakes takes the errors of this package apart: one Mistake for each that was joined. An
@@ -80,6 +91,9 @@ func (l *located) Error() string { return l.err.Error() }
 // Unwrap returns the error without its place.
 func (l *located) Unwrap() error { return l.err }
 
+// maxExcerpts is how many mistakes of one document have an excerpt: each takes a walk through it.
+const maxExcerpts = 100
+
 // mistake is an error of reading the document.
 func (d *source) mistake(at Position, object, field string, reason error) error {
 	m := Mistake{Position: at, Object: object, Field: field, Reason: oneLine(reason)}
@@ -88,7 +102,9 @@ func (d *source) mistake(at Position, object, field string, reason error) error 
 	if object == "" { // nothing else says which document it is
 		unplaced.Line = at.Line
 	}
-	m.Excerpt = d.excerpt(at)
+	if d.told++; d.told <= maxExcerpts {
+		m.Excerpt = d.excerpt(at)
+	}
 	return &located{Mistake: m, err: errors.New(unplaced.String())}
 }
 
@@ -132,6 +148,11 @@ func (d *source) excerpt(at Position) string {
 		return ""
 	}
 	line := []rune(text)
+	for i, c := range line {
+		if c != '\t' && unicode.IsControl(c) {
+			line[i] = unicode.ReplacementChar
+		}
+	}
 	column := max(at.Column, 1)
 	if at.Column == 0 {
 		column += len(line) - len([]rune(strings.TrimLeft(text, " \t")))

@@ -173,6 +173,24 @@ func TestMistakesOfSeveral(t *testing.T) {
 	}
 }
 
+// TestMistakesOfHostileFiles checks that many mistakes take no long time, and that none commands a terminal.
+func TestMistakesOfHostileFiles(t *testing.T) {
+	const many = 50_000
+	repeated := mistakesIn(strings.Repeat("a: 1\n", many))
+	if len(repeated) != many-1 || repeated[0].Excerpt == "" || repeated[many-2].Excerpt != "" {
+		t.Errorf("%d mistakes, want %d, the first ones with an excerpt", len(repeated), many-1)
+	}
+	missing := mistakesIn(patchHead + "  cloudInit: [" + strings.Repeat("{},", many) + "]\n")
+	if len(missing) < many {
+		t.Errorf("%d mistakes, want one for each of %d rules", len(missing), many)
+	}
+	for _, m := range mistakesIn("kind: DomainPatch\nmetadata: {name: \"a\\n\\e[31m\"} # \x1b[31m\n") {
+		if strings.ContainsAny(m.String(), "\n\x1b") || strings.Contains(m.Excerpt, "\x1b") {
+			t.Errorf("%q with excerpt %q commands a terminal", m.String(), m.Excerpt)
+		}
+	}
+}
+
 // TestOrigin checks the places of fields that are as they should be, and of those that are not there.
 func TestOrigin(t *testing.T) {
 	objects, _, err := ParseObjects("f.yaml", []byte(`apiVersion: domainpatch.kubevirt.io/v1alpha1

@@ -26,6 +26,8 @@ type source struct {
 
 	parse sync.Once
 	root  *yaml.Node // see node
+
+	told int // mistakes of reading
 }
 
 // sources cuts a file where a line starts with ---, which stays with what follows it.
