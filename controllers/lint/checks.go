@@ -13,6 +13,7 @@ import (
 	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/lazyregexp"
 )
 
 // checkPolicies finds rules that no policy allows, whatever the domain is.
@@ -84,7 +85,7 @@ func checkSelector(s *subject) {
 }
 
 // fromOwner is what reads an annotation or a label of the VM, which its owner writes.
-var fromOwner = regexp.MustCompile(`vmi\s*\.\s*metadata\s*\.\s*(annotations|labels)\b`)
+var fromOwner = lazyregexp.New(`vmi\s*\.\s*metadata\s*\.\s*(annotations|labels)\b`)
 
 // catchAll are patterns that let every text of one line through.
 var catchAll = []string{".*", ".+", "(?s).*", "(?s).+", `[\s\S]*`, `[\s\S]+`}
@@ -99,7 +100,7 @@ func checkOpenVariables(s *subject) {
 		v := &s.patch.Spec.Variables[i]
 		field := fmt.Sprintf("spec.variables[%d]", i)
 		switch {
-		case !fromOwner.MatchString(v.Expression) || !s.isText(v.Expression):
+		case !fromOwner().MatchString(v.Expression) || !isText(v.Expression):
 		case v.Pattern == "":
 			s.warn(OpenVariable, field+".expression", fmt.Sprintf("the owner of the VM decides what variable %s holds, and no pattern limits it", v.Name), "")
 		case slices.Contains(catchAll, v.Pattern):
@@ -107,17 +108,20 @@ func checkOpenVariables(s *subject) {
 		}
 	}
 	for i := range s.patch.Spec.Domain {
-		if e := s.patch.Spec.Domain[i].Expression; fromOwner.MatchString(e) && s.isText(e) {
+		if e := s.patch.Spec.Domain[i].Expression; fromOwner().MatchString(e) && isText(e) {
 			s.warn(OpenVariable, fmt.Sprintf("spec.domain[%d].expression", i), "the owner of the VM decides what the rule writes",
 				"take the value from a variable with a pattern")
 		}
 	}
 }
 
+// noText is an expression that gives a number or a truth.
+var noText = lazyregexp.New(`^\s*(int|double|uint|bool|size|has)\s*\(`)
+
 // isText says whether an expression may give text that its author did not choose: it neither
 // compares nor converts to a number.
-func (s *subject) isText(expression string) bool {
-	return !regexp.MustCompile(`^\s*(int|double|uint|bool|size|has)\s*\(`).MatchString(expression) &&
+func isText(expression string) bool {
+	return !noText().MatchString(expression) &&
 		!strings.Contains(expression, " ? '") && !strings.Contains(expression, ` ? "`)
 }
 

@@ -105,12 +105,21 @@ func (l *Linter) Read(file string, data []byte) (skipped []string) {
 
 // Objects lints objects that were read.
 func (l *Linter) Objects(objects offline.Objects) {
+	times := map[string]int{}
+	next := func(id string) *offline.Origin { // of objects with one name, one after the other
+		origins := objects.Origins(id)
+		times[id]++
+		if n := times[id]; n <= len(origins) {
+			return origins[n-1]
+		}
+		return nil
+	}
 	for _, p := range render.Patches(objects.Patches, objects.ClusterPatches) {
-		l.patch(p, objects.Origin(p.ID()))
+		l.patch(p, next(p.ID()))
 	}
 	for i := range objects.Policies {
 		p := &objects.Policies[i]
-		l.policy(p, objects.Origin((&bundle.Policy{Name: p.Name}).ID()))
+		l.policy(p, next((&bundle.Policy{Name: p.Name}).ID()))
 	}
 }
 
@@ -230,7 +239,7 @@ func (l *Linter) mistakes(code *Code, mistakes []offline.Mistake, refused []stri
 			continue
 		}
 		l.findings = append(l.findings, Finding{Code: code, Position: m.Position, Object: m.Object, Field: m.Field,
-			Message: m.Reason, Excerpt: m.Excerpt})
+			Message: m.Reason, Fix: code.Fix, Excerpt: m.Excerpt})
 	}
 }
 

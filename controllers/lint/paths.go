@@ -31,7 +31,8 @@ func checkPositions(s *subject) {
 		field, paths := s.pathsOf(i)
 		for _, path := range paths {
 			if name := countedDevice(path.Steps()); name != "" {
-				s.warn(PositionInList, field, "the path counts: which "+name+" it selects differs from VM to VM", "")
+				offset := max(strings.Index(s.patch.Spec.Domain[i].Path, name+"["), 0)
+				s.warnAt(PositionInList, field, offset, "the path counts: which "+name+" it selects differs from VM to VM", "")
 				break
 			}
 		}

@@ -13,24 +13,26 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/domainpatch/domainpatch/patch/lazyregexp"
 )
 
 // secretTexts are what secrets look like, wherever they stand.
 var secretTexts = []struct {
 	what    string
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp
 }{
-	{"a private key", regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY`)},
-	{"a hash of a password", regexp.MustCompile(`\$(1|2[abxy]|5|6|7|y|gy|argon2id?)\$[./A-Za-z0-9$=,+]{13,}`)},
-	{"an access key", regexp.MustCompile(`\b(AKIA|ASIA)[0-9A-Z]{16}\b`)},
-	{"a token", regexp.MustCompile(`\b(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{30}|glpat-[A-Za-z0-9_-]{20}|xox[abp]-[A-Za-z0-9-]{20})`)},
-	{"a signed token", regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.`)},
-	{"a password in a URL", regexp.MustCompile(`\b[a-z][a-z0-9+.-]*://[^/\s:@'"$]+:[^/\s@'"$]+@`)},
-	{"a password in XML", regexp.MustCompile(`\b(passwd|password)\s*=\s*["'][^"'$]+["']`)},
+	{"a private key", lazyregexp.New(`-----BEGIN [A-Z ]*PRIVATE KEY`)},
+	{"a hash of a password", lazyregexp.New(`\$(1|2[abxy]|5|6|7|y|gy|argon2id?)\$[./A-Za-z0-9$=,+]{13,}`)},
+	{"an access key", lazyregexp.New(`\b(AKIA|ASIA)[0-9A-Z]{16}\b`)},
+	{"a token", lazyregexp.New(`\b(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{30}|glpat-[A-Za-z0-9_-]{20}|xox[abp]-[A-Za-z0-9-]{20})`)},
+	{"a signed token", lazyregexp.New(`\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.`)},
+	{"a password in a URL", lazyregexp.New(`\b[a-z][a-z0-9+.-]*://[^/\s:@'"$]+:[^/\s@'"$]+@`)},
+	{"a password in XML", lazyregexp.New(`\b(passwd|password)\s*=\s*["'][^"'$]+["']`)},
 }
 
 // secretKey is how fields are called that hold secrets.
-var secretKey = regexp.MustCompile(`(?i)(^|[_-])(password|passwd|passphrase|secret|token|api_?key|private_?key|credentials?|psk)$`)
+var secretKey = lazyregexp.New(`(?i)(^|[_-])(password|passwd|passphrase|secret|token|api_?key|private_?key|credentials?|psk)$`)
 
 // checkSecrets finds what looks like a secret. Its messages never quote the text.
 func checkSecrets(s *subject) {
@@ -41,7 +43,7 @@ func checkSecrets(s *subject) {
 	}
 	for i := range s.patch.Spec.Domain {
 		r := &s.patch.Spec.Domain[i]
-		if r.Value != nil && *r.Value != "" && regexp.MustCompile(`/@(passwd|password)$`).MatchString(r.Path) {
+		if r.Value != nil && *r.Value != "" && (strings.HasSuffix(r.Path, "/@passwd") || strings.HasSuffix(r.Path, "/@password")) {
 			s.warn(Secret, fmt.Sprintf("spec.domain[%d].value", i), "this is a password", "")
 		}
 	}
@@ -66,11 +68,11 @@ func lastToken(pointer string) string { return pointer[strings.LastIndexByte(poi
 // secretIn says what kind of secret a text seems to hold; empty for none.
 func secretIn(text string) string {
 	for _, s := range secretTexts {
-		if s.pattern.MatchString(text) {
+		if s.pattern().MatchString(text) {
 			return s.what
 		}
 	}
-	if slices.ContainsFunc(randomToken.FindAllString(text, 64), isRandom) {
+	if slices.ContainsFunc(randomToken().FindAllString(text, 64), isRandom) {
 		return "a random key"
 	}
 	return ""
@@ -80,7 +82,7 @@ func secretIn(text string) string {
 func secretField(key string, value any) string {
 	switch v := value.(type) {
 	case string:
-		if secretKey.MatchString(key) && v != "" && !strings.HasPrefix(v, "$(") {
+		if secretKey().MatchString(key) && v != "" && !strings.HasPrefix(v, "$(") {
 			return key
 		}
 	case map[string]any:
@@ -96,7 +98,7 @@ func secretField(key string, value any) string {
 			}
 		}
 	case json.Number, float64, int64:
-		if secretKey.MatchString(key) {
+		if secretKey().MatchString(key) {
 			return key
 		}
 	}
@@ -104,7 +106,7 @@ func secretField(key string, value any) string {
 }
 
 // randomToken is a word of the length and the characters of keys. Longer ones are files.
-var randomToken = regexp.MustCompile(`[A-Za-z0-9+/_=-]{32,128}`)
+var randomToken = lazyregexp.New(`[A-Za-z0-9+/_=-]{32,128}`)
 
 // isRandom says whether a word has upper and lower case, digits, and the entropy of random
 // characters. Keys of SSH are public where they stand alone, and begin alike.

@@ -81,14 +81,14 @@ type Objects struct {
 // vms/name"; nil for one that was not read from a file. An object whose file gives no namespace
 // is found by any namespace.
 func (o Objects) Origin(id string) *Origin {
-	found := o.originsOf(id)
-	if len(found) == 0 {
-		return nil
+	if all := o.Origins(id); len(all) > 0 {
+		return all[0]
 	}
-	return found[0]
+	return nil
 }
 
-func (o Objects) originsOf(id string) []*Origin {
+// Origins is Origin for all objects of that ID, in the order in which they were read.
+func (o Objects) Origins(id string) []*Origin {
 	found := slices.Clone(o.origins[id])
 	if kind, name, ok := strings.Cut(id, " "); ok && strings.Contains(name, "/") {
 		found = append(found, o.origins[kind+" "+name[strings.IndexByte(name, '/')+1:]]...)

@@ -94,7 +94,7 @@ func (o Objects) patches(vmi *VMI) ([]render.Patch, error) {
 }
 
 func (o Objects) givenTwice(id string) error {
-	origins := o.originsOf(id)
+	origins := o.Origins(id)
 	if len(origins) < 2 {
 		return fmt.Errorf("%s is given twice", id)
 	}
