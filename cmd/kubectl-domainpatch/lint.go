@@ -27,6 +27,9 @@ const lintExample = `  # Patches and policies of a folder, and of the folders in
   # Are there devices that the paths select?
   kubectl domainpatch lint -f patch.yaml --domain vm1.xml --domain vm2.xml
 
+  # What an upgrade would refuse, with the plugin of the next version
+  kubectl domainpatch lint --cluster
+
   # What a code means
   kubectl domainpatch lint --explain DP104`
 
@@ -83,6 +86,7 @@ The exit code is 1 if there is an error, with --fail-on warning also if there is
 	f.StringVar(&o.explain, "explain", "", "explain a code")
 	outputVar(c, &o.output, "text", lintOutputs)
 	o.from.register(f)
+	f.Lookup("cluster").Hidden = false // kubectl's flag of that name, which is rare, is another one
 	return c
 }
 
