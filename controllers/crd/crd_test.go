@@ -5,7 +5,6 @@ package crd
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -110,13 +109,13 @@ func places(at place, value any) []place {
 	return all
 }
 
-// gone stands for a field that is removed.
-var gone = errors.New("gone")
+// removed is the value of a field that is to be removed.
+type removed struct{}
 
 // mutants replace every value below metadata.name and spec by others, or remove it.
 func mutants(whole map[string]any) []mutant {
 	values := map[string]any{
-		"gone": gone, "null": nil, "number": 7.0, "bool": true, "fraction": 1.5, "text": "x", "empty text": "", "long text": strings.Repeat("x", 2000),
+		"gone": removed{}, "null": nil, "number": 7.0, "bool": true, "fraction": 1.5, "text": "x", "empty text": "", "long text": strings.Repeat("x", 2000),
 		"object": map[string]any{"x": "y"}, "empty object": map[string]any{}, "list": []any{"x"}, "empty list": []any{}, "huge number": 3e9,
 	}
 	var all []mutant
@@ -187,7 +186,7 @@ func change(whole map[string]any, at place, name string, value any) mutant {
 		case map[string]any:
 			key := step.(string)
 			switch {
-			case last && value == gone:
+			case last && value == removed{}:
 				delete(parent, key)
 			case last:
 				parent[key] = value
@@ -198,7 +197,7 @@ func change(whole map[string]any, at place, name string, value any) mutant {
 		case []any:
 			n := step.(int)
 			switch {
-			case last && value == gone:
+			case last && value == removed{}:
 				parent[n] = map[string]any{}
 			case last:
 				parent[n] = value
