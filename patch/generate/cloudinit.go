@@ -62,7 +62,7 @@ func CloudInits(ctx context.Context, before, after, vmi []byte) (*CloudInit, err
 	case n == 0:
 		return nil, ErrEqual
 	case n > bundle.MaxRules:
-		return nil, fmt.Errorf("the difference takes %d rules, over the limit of %d of one patch: generate several patches, each from a part of the difference", n, bundle.MaxRules)
+		return nil, errTooMany
 	}
 	result.Output, err = apply(ctx, result.Rules, before, vmi)
 	if err != nil {
@@ -138,7 +138,11 @@ func (c *CloudInit) compare(a, b *cloudInitData, target bundle.Target) error {
 func apply(ctx context.Context, rules []CloudInitRule, data, vmi []byte) ([]byte, error) {
 	source := bundle.Patch{Kind: bundle.KindDomainPatch, Namespace: "generated", Name: "generated", FailurePolicy: bundle.Fail}
 	for i := range rules {
-		source.CloudInit = append(source.CloudInit, rules[i].CloudInitRule)
+		r := rules[i].CloudInitRule
+		if r.Value != nil {
+			r.Value = canonical(r.Value) // as the patch will come from the API server or from YAML
+		}
+		source.CloudInit = append(source.CloudInit, r)
 	}
 	program, err := patch.Compile(&bundle.Bundle{FormatVersion: bundle.FormatVersion, Patches: []bundle.Patch{source}})
 	if err == nil {

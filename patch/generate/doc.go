@@ -11,11 +11,11 @@
 // document. What no rule can express, or what KubeVirt's second pass would undo, is an error
 // that names the place.
 //
-// Documents are equal where their canonical XML is, without comments and white space beside
-// elements. Namespace prefixes, CDATA sections, processing instructions and the order of
-// attributes are no difference either. A difference in the order of devices of different
-// names, or of the parts of the domain, that no rule can express is left alone, and said in a
-// note: KubeVirt writes them in an order of its own.
+// Documents are equal where their canonical XML is, without comments and texts of nothing but
+// white space. Namespace prefixes, CDATA sections, processing instructions and the order of
+// attributes are no difference either. A difference in the order of devices, or of the parts
+// of the domain, that no rule can express and that means nothing to libvirt is left alone,
+// and said in a note.
 //
 // The package is pure: bytes in, rules out. Its input is hostile until parsed.
 package generate

@@ -9,13 +9,17 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/antchfx/xmlquery"
 
 	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/patch/schema"
 )
 
 // ErrEqual says that there is nothing to generate.
@@ -29,6 +33,12 @@ type Domain struct {
 	// Notes tell what differs and was left alone.
 	Notes []string
 }
+
+// errTooMany says that one patch cannot hold the rules.
+var errTooMany = fmt.Errorf("the difference takes more than %d rules, the limit of one patch: generate several patches, each from a part of the difference", bundle.MaxRules)
+
+// MaxDuration is how long the search for rules may take.
+const MaxDuration = 30 * time.Second
 
 // maxAttempts bounds how often rules are planned anew: each time one element is edited in
 // another way.
@@ -45,9 +55,11 @@ func Domains(ctx context.Context, before, after, vmi []byte) (*Domain, error) {
 	if err != nil {
 		return nil, err
 	}
-	if document.Equal(a.Element(), b.Element(), func(*xmlquery.Node) bool { return false }) {
+	if equal(a.Element(), b.Element()) {
 		return nil, ErrEqual
 	}
+	ctx, end := context.WithTimeoutCause(ctx, MaxDuration, fmt.Errorf("no rules were found in %v: generate several patches, each from a part of the difference", MaxDuration))
+	defer end()
 	g := &generator{ctx: ctx, before: before, vmi: vmi, a: a, b: b, levels: map[*xmlquery.Node]int{}}
 	return g.generate()
 }
@@ -87,7 +99,12 @@ func (g *generator) generate() (*Domain, error) {
 			return &Domain{Rules: rulesOf(l.rules), Output: out, Notes: g.notes}, nil
 		}
 		failure = err
-		if at == nil || !g.escalate(at) {
+		for _, p := range at {
+			if !g.escalate(p) {
+				return nil, explained(p, err)
+			}
+		}
+		if len(at) == 0 {
 			return nil, err
 		}
 	}
@@ -106,13 +123,13 @@ func rulesOf(all []planned) []DomainRule {
 const maxXML = 65536
 
 // try applies the rules as KubeVirt has them applied, and compares. On an error it tells
-// the pair to edit in another way; nil where none would help.
-func (g *generator) try(root *pair, rules []planned) (out []byte, at *pair, err error) {
+// the pairs to edit in another way; none where that would not help.
+func (g *generator) try(root *pair, rules []planned) (out []byte, at []*pair, err error) {
 	switch n := len(rules); {
 	case n > bundle.MaxRules:
-		return nil, nil, fmt.Errorf("the difference takes %d rules, over the limit of %d of one patch: generate several patches, each from a part of the difference", n, bundle.MaxRules)
+		return nil, nil, errTooMany
 	case n == 0:
-		return nil, nil, ErrEqual
+		return nil, nil, fmt.Errorf("%w that a patch can express: %s", ErrEqual, strings.Join(g.notes, "; "))
 	}
 	source := bundle.Patch{Kind: bundle.KindDomainPatch, Namespace: "generated", Name: "generated", FailurePolicy: bundle.Fail}
 	for i := range rules {
@@ -137,9 +154,12 @@ func (g *generator) try(root *pair, rules []planned) (out []byte, at *pair, err 
 	if err != nil {
 		return nil, nil, err
 	}
-	if n := different(g.b.Element(), got.Element()); n != nil {
-		at := root.find(n)
-		return nil, at, fmt.Errorf("%s: no rule was found that makes it what it should be", document.Location(n, ""))
+	if wrong := differences(g.b.Element(), got.Element()); len(wrong) > 0 {
+		var at []*pair
+		for _, n := range wrong {
+			at = append(at, root.find(n))
+		}
+		return nil, at, fmt.Errorf("%s: no rule was found that makes it what it should be", document.Location(wrong[0], ""))
 	}
 	if !bytes.Equal(out, again) {
 		return nil, nil, errors.New("KubeVirt repeats the hook in the course of one boot, and the rules found would change their own result")
@@ -150,41 +170,35 @@ func (g *generator) try(root *pair, rules []planned) (out []byte, at *pair, err 
 var ruleField = regexp.MustCompile(`^spec\.domain\[(\d+)\]`)
 
 // failed finds the rule that an error is about, and tells its place.
-func (g *generator) failed(rules []planned, err error) ([]byte, *pair, error) {
+func (g *generator) failed(rules []planned, err error) ([]byte, []*pair, error) {
 	for _, e := range patch.Errors(err) {
 		if m := ruleField.FindStringSubmatch(e.Field); m != nil {
 			i, _ := strconv.Atoi(m[1]) // the pattern has digits alone
 			r := &rules[i]
-			return nil, r.at, fmt.Errorf("%s: no rule was found that KubeVirt's passes leave alone: op %s with path %s: %w", r.at.place(), r.Op, r.Path, e.Err)
+			return nil, []*pair{r.at}, fmt.Errorf("%s: no rule was found that KubeVirt's passes leave alone: op %s with path %s: %w", r.at.place(), r.Op, r.Path, e.Err)
 		}
 	}
 	return nil, nil, err
 }
 
-// different is the innermost element of the wanted document that the other one lacks or has
-// otherwise; nil where they are equal.
-func different(want, got *xmlquery.Node) *xmlquery.Node {
-	none := func(*xmlquery.Node) bool { return false }
-	if document.Equal(want, got, none) {
+// differences are the innermost elements of the wanted document that the other one lacks or
+// has otherwise.
+func differences(want, got *xmlquery.Node) []*xmlquery.Node {
+	if equal(want, got) {
 		return nil
 	}
 	x, y := document.Elements(want), document.Elements(got)
-	if len(x) != len(y) {
-		return want
+	if !slices.EqualFunc(x, y, func(m, n *xmlquery.Node) bool { return nameOf(m) == nameOf(n) }) {
+		return []*xmlquery.Node{want}
 	}
-	var found *xmlquery.Node
+	var all []*xmlquery.Node
 	for i := range x {
-		if n := different(x[i], y[i]); n != nil {
-			if found != nil || nameOf(x[i]) != nameOf(y[i]) {
-				return want // several: what is wrong is their order, or their parent
-			}
-			found = n
-		}
+		all = append(all, differences(x[i], y[i])...)
 	}
-	if found == nil {
-		return want
+	if len(all) == 0 {
+		return []*xmlquery.Node{want}
 	}
-	return found
+	return all
 }
 
 // find is the pair of the wanted element, or of the one that it is in.
@@ -206,19 +220,18 @@ func (p *pair) find(n *xmlquery.Node) *pair {
 // escalate has an element edited in a coarser way, or one above it; false where there is none.
 func (g *generator) escalate(p *pair) bool {
 	for ; p != nil; p = p.parent {
-		level := g.levels[p.b]
-		if level < plain {
-			g.levels[p.b] = plain
+		last := replaced
+		switch {
+		case isRoot(p.b), isDevices(p.b):
+			last = plain
+		case schema.Of(p.b) == nil:
+			last = remade
+		}
+		if g.levels[p.b] < last {
+			g.levels[p.b]++
 			return true
 		}
-		if isRoot(p.b) || isDevices(p.b) {
-			if g.reorder(p) {
-				return true
-			}
-			continue
-		}
-		if level < replace {
-			g.levels[p.b] = replace
+		if last == plain && g.reorder(p) {
 			return true
 		}
 	}

@@ -94,7 +94,7 @@ func (l *planner) mergeKey(p *pair) (attributes []xmlquery.Attr, ok bool) {
 	if len(ids) == 0 {
 		return nil, !patch.IsList(p.a) && len(named(p.parent.a, nameOf(p.a))) == 1 && len(named(p.parent.b, nameOf(p.a))) == 1
 	}
-	if !hasIdentity(p.b, ids[0]) {
+	if !l.hasIdentity(p.b, ids[0]) {
 		return nil, false
 	}
 	for _, path := range ids[0].Paths {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/antchfx/xmlquery"
 
+	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/document"
 )
 
@@ -31,8 +32,38 @@ type pair struct {
 
 // run are neighbours in b that are to be added between two kept ones.
 type run struct {
+	parent      *pair
 	elements    []*xmlquery.Node
 	after, next *pair // nil at the edges
+}
+
+// isAlone says whether the run is all that there is of its name, and nothing identifies it.
+func (r *run) isAlone() bool {
+	for _, e := range r.elements {
+		if nameOf(e) != nameOf(r.elements[0]) || len(patch.Identities(e)) > 0 {
+			return false
+		}
+	}
+	return len(named(r.parent.b, nameOf(r.elements[0]))) == len(r.elements)
+}
+
+// holds says whether an element stood where the run goes.
+func (r *run) holds(n *xmlquery.Node) bool {
+	return (r.after == nil || follows(n, r.after.a)) && (r.next == nil || follows(r.next.a, n))
+}
+
+// gap is the place of a kept child between those that are kept as well.
+func (p *pair) gap(child *pair) run {
+	r := run{parent: p}
+	for i, k := range p.kept {
+		if k == child && i > 0 {
+			r.after = p.kept[i-1]
+		}
+		if k == child && i+1 < len(p.kept) {
+			r.next = p.kept[i+1]
+		}
+	}
+	return r
 }
 
 // compare finds how an element becomes another. It is nil for equal ones.
@@ -82,7 +113,7 @@ func (p *pair) compareText() bool {
 	if isMixed(p.a) || isMixed(p.b) || !isLeaf(p.a) && hasText(p.b) || hasText(p.a) && !isLeaf(p.b) {
 		return false
 	}
-	if isLeaf(p.a) && isLeaf(p.b) {
+	if isLeaf(p.a) && isLeaf(p.b) && (hasText(p.a) || hasText(p.b)) {
 		if text := document.Text(p.b); text != document.Text(p.a) {
 			p.text = &text
 		}
@@ -108,13 +139,13 @@ func (p *pair) order() {
 	for _, i := range increasing(at) {
 		stays[matched[i]] = true
 	}
-	current := run{}
+	current := run{parent: p}
 	for n := range document.EachElement(p.b) {
 		c := p.partner[n]
 		if stays[c] {
 			p.close(current, c)
 			p.kept = append(p.kept, c)
-			current = run{after: c}
+			current = run{parent: p, after: c}
 			continue
 		}
 		if c != nil {

@@ -58,7 +58,7 @@ func stepName(n *xmlquery.Node) string {
 // step selects an element among its siblings. b is what it becomes, nil where it is to be removed.
 func (l *planner) step(a, b *xmlquery.Node, parent *pair) path {
 	name := stepName(a)
-	t := &teller{a: a, b: b}
+	t := &teller{planner: l, a: a, b: b}
 	for _, n := range named(parent.a, nameOf(a)) {
 		if n != a {
 			t.others = append(t.others, n)
@@ -73,16 +73,21 @@ func (l *planner) step(a, b *xmlquery.Node, parent *pair) path {
 	if found := t.identity(); found != nil {
 		return path{text: name + predicate(found)}
 	}
-	if len(t.others) == 0 && l.level(parent) == 0 && l.levels[b] == 0 {
+	alone := len(t.others) == 0
+	if alone && (!isDevice || l.level(parent) == fine && l.levels[b] == fine) {
 		return path{text: name, weak: isDevice}
 	}
-	if found := t.tell(); found != nil {
+	if found := t.tell(); found != nil || alone {
 		return path{text: name + predicate(found), weak: isDevice}
 	}
-	if len(t.others) == 0 {
-		return path{text: name, weak: isDevice}
+	held := t.facts()
+	held = held[:min(len(held), 2)] // so that what libvirt adds does not count
+	var conditions []string
+	for _, f := range held {
+		conditions = append(conditions, f.condition())
 	}
-	return path{text: name + "[" + strconv.Itoa(l.place(a, parent)) + "]", weak: true, byPlace: true}
+	at := "[" + strconv.Itoa(l.place(a, parent, held)) + "]"
+	return path{text: name + predicate(conditions) + at, weak: true, byPlace: true}
 }
 
 // predicate writes conditions; of none, nothing.
@@ -93,15 +98,15 @@ func predicate(conditions []string) string {
 	return "[" + strings.Join(conditions, " and ") + "]"
 }
 
-// place is the position of an element among those of its name, when what comes before it in
-// the parent's rules is done: removals are first.
-func (l *planner) place(a *xmlquery.Node, parent *pair) int {
+// place is the position of an element among those of its name that hold some facts, when what
+// comes before it in the parent's rules is done: removals are first.
+func (l *planner) place(a *xmlquery.Node, parent *pair, held []fact) int {
 	n := 1
 	for _, s := range named(parent.a, nameOf(a)) {
 		if s == a {
 			break
 		}
-		if !slices.Contains(parent.removed, s) || slices.Contains(parent.removed, a) {
+		if allHold(held, s) && (!slices.Contains(parent.removed, s) || slices.Contains(parent.removed, a)) {
 			n++
 		}
 	}
@@ -111,6 +116,7 @@ func (l *planner) place(a *xmlquery.Node, parent *pair) int {
 // teller finds conditions that are true of an element and of what it becomes, and of none of
 // the others.
 type teller struct {
+	*planner
 	a, b   *xmlquery.Node
 	others []*xmlquery.Node
 }
@@ -133,15 +139,22 @@ func (t *teller) identity() []string {
 
 // keeps says whether the element keeps the identity, and no other has it.
 func (t *teller) keeps(id patch.Identity) bool {
-	return (t.b == nil || hasIdentity(t.b, id)) && !t.isOthers(id)
+	return (t.b == nil || t.hasIdentity(t.b, id)) && !t.isOthers(id)
 }
 
 func (t *teller) isOthers(id patch.Identity) bool {
-	return slices.ContainsFunc(t.others, func(n *xmlquery.Node) bool { return hasIdentity(n, id) })
+	return slices.ContainsFunc(t.others, func(n *xmlquery.Node) bool { return t.hasIdentity(n, id) })
 }
 
-func hasIdentity(n *xmlquery.Node, id patch.Identity) bool {
-	return slices.ContainsFunc(patch.Identities(n), func(other patch.Identity) bool { return idKey(other) == idKey(id) })
+func (l *planner) hasIdentity(n *xmlquery.Node, id patch.Identity) bool {
+	keys, known := l.ids[n]
+	if !known {
+		for _, own := range patch.Identities(n) {
+			keys = append(keys, idKey(own))
+		}
+		l.ids[n] = keys
+	}
+	return slices.Contains(keys, idKey(id))
 }
 
 // conditions writes an identity; ok is false where they do not tell all of it.
@@ -250,7 +263,7 @@ const maxQuoted = 256
 
 // quotable says whether a text can stand in a predicate.
 func quotable(text string) bool {
-	return len(text) <= maxQuoted && !(strings.Contains(text, "'") && strings.Contains(text, `"`)) &&
+	return len(text) <= maxQuoted && (!strings.Contains(text, "'") || !strings.Contains(text, `"`)) &&
 		!strings.ContainsFunc(text, func(r rune) bool { return r < ' ' })
 }
 

@@ -5,6 +5,7 @@ package generate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/antchfx/xmlquery"
@@ -29,9 +30,10 @@ type planned struct {
 
 // How an element is edited. What fails on one level is tried on the next.
 const (
-	fine    = iota // by few and short rules
-	plain          // by rules that leave less to the engine
-	replace        // as a whole
+	fine     = iota // by few and short rules
+	plain           // by rules that leave less to the engine
+	replaced        // as a whole
+	remade          // by a removal and an addition, which bring back what KubeVirt drops
 )
 
 // planner writes the rules that make of every element what it becomes.
@@ -39,17 +41,21 @@ type planner struct {
 	levels map[*xmlquery.Node]int // by the wanted element
 	paths  map[*pair]path
 	costs  map[*pair]costs
+	ids    map[*xmlquery.Node][]string // the identities of elements that were asked for
 	rules  []planned
 }
 
 func newPlanner(levels map[*xmlquery.Node]int) *planner {
-	return &planner{levels: levels, paths: map[*pair]path{}, costs: map[*pair]costs{}}
+	return &planner{levels: levels, paths: map[*pair]path{}, costs: map[*pair]costs{}, ids: map[*xmlquery.Node][]string{}}
 }
 
 func (l *planner) level(p *pair) int { return l.levels[p.b] }
 
+// isFull says whether there are more rules than a patch may hold: no more are looked for.
+func (l *planner) isFull() bool { return len(l.rules) > bundle.MaxRules }
+
 // isReplaced says whether an element is edited as a whole.
-func (l *planner) isReplaced(p *pair) bool { return p.opaque || l.level(p) >= replace }
+func (l *planner) isReplaced(p *pair) bool { return p.opaque || l.level(p) >= replaced }
 
 // commentByPlace stands above a rule that selects by position.
 const commentByPlace = "Selected by its place, as nothing else tells it from its siblings: on another VM the place may hold another element."
@@ -69,12 +75,17 @@ func (l *planner) rule(p *pair, at path, r bundle.DomainRule) {
 // plan writes the rules for an element and what is in it: what goes, what changes, what comes.
 func (l *planner) plan(p *pair) {
 	switch {
-	case !p.differs():
+	case l.isFull() || !p.differs():
+		return
+	case l.level(p) == remade && p.parent != nil:
+		l.rule(p, l.pathOf(p), bundle.DomainRule{Op: bundle.OpRemove})
+		l.addAt(p, p.parent.gap(p), bundle.DomainRule{Op: bundle.OpAdd, XML: fragmentOf(wholeOf([]*xmlquery.Node{p.b}))})
 		return
 	case l.isReplaced(p):
 		l.rule(p, l.pathOf(p), bundle.DomainRule{Op: bundle.OpReplace, XML: fragmentOf(wholeOf([]*xmlquery.Node{p.b}))})
 		return
 	}
+	l.substitute(p)
 	l.remove(p)
 	if l.costs[p] = l.cost(p); l.costs[p].merges {
 		l.merge(p)
@@ -94,9 +105,6 @@ func (l *planner) edit(p *pair) {
 	for _, c := range p.kept {
 		l.plan(c)
 	}
-	for _, c := range p.moved {
-		_ = c // it is removed and added
-	}
 	for _, r := range p.runs {
 		l.add(p, r)
 	}
@@ -108,8 +116,37 @@ func (l *planner) set(p *pair, text, value string) {
 	l.rule(p, at, bundle.DomainRule{Op: bundle.OpSet, Value: &value})
 }
 
-// maxUnion is the longest path, in bytes, that removes several things.
-const maxUnion = 160
+// substitute replaces a device that nothing identifies where such devices come in its place.
+func (l *planner) substitute(p *pair) {
+	if !isDevices(p.b) || l.level(p) != fine {
+		return
+	}
+	for i, r := range p.runs {
+		first := r.elements[0]
+		gone := slices.DeleteFunc(slices.Clone(p.removed), func(n *xmlquery.Node) bool { return nameOf(n) != nameOf(first) })
+		if len(gone) != 1 || !r.isAlone() || !r.holds(gone[0]) {
+			continue
+		}
+		at := l.pathOf(p)
+		if len(named(p.a, nameOf(first))) == 1 {
+			at.text += "/" + stepName(first) // a repeated call finds what came, to complete it
+		} else {
+			at = at.add(l.step(gone[0], nil, p))
+		}
+		l.rule(p, at, bundle.DomainRule{Op: bundle.OpReplace, XML: fragmentOf(wholeOf(r.elements))})
+		p.removed = without(p.removed, gone[0])
+		p.runs = slices.Delete(p.runs, i, i+1)
+		return
+	}
+}
+
+const (
+	// maxUnion is the longest path, in bytes, that removes several things.
+	maxUnion = 160
+	// maxRemovals is how many children of one element are removed at most, or moved: they
+	// would take more rules than a patch may hold.
+	maxRemovals = 4 * bundle.MaxRules
+)
 
 // remove writes the rules that remove attributes and children, those from the end first, so
 // that places stay what they are.
@@ -121,7 +158,7 @@ func (l *planner) remove(p *pair) {
 		all = append(all, at)
 	}
 	all = append(all, l.removals(p)...)
-	for len(all) > 0 {
+	for len(all) > 0 && !l.isFull() {
 		joined := all[0]
 		n := 1
 		for ; n < len(all) && !joined.weak && !all[n].weak && len(joined.text)+len(all[n].text) < maxUnion; n++ {
@@ -137,7 +174,7 @@ func (l *planner) remove(p *pair) {
 func (l *planner) removals(p *pair) []path {
 	var all []path
 	together := map[qname]bool{}
-	for i := len(p.removed) - 1; i >= 0; i-- {
+	for i := len(p.removed) - 1; i >= 0 && len(all) <= maxRemovals; i-- {
 		n := p.removed[i]
 		if together[nameOf(n)] {
 			continue
@@ -151,7 +188,7 @@ func (l *planner) removals(p *pair) []path {
 		}
 		all = append(all, at.add(l.step(n, nil, p)))
 	}
-	for _, m := range p.moved {
+	for _, m := range p.moved[:min(len(p.moved), maxRemovals)] {
 		at := l.pathOf(p).add(l.step(m.a, m.b, p))
 		at.text += "[" + l.misplaced(p, m) + "]"
 		all = append(all, at)
@@ -195,6 +232,9 @@ func follows(n, other *xmlquery.Node) bool {
 
 // add writes the rule that adds a run.
 func (l *planner) add(p *pair, r run) {
+	if l.isFull() {
+		return
+	}
 	if r.next == nil && len(r.elements) == 1 && l.level(p) == fine {
 		if c, ok := chainOf(p, r.elements[0]); ok {
 			l.set(p, l.pathOf(p).text+c.path, c.value)
@@ -206,19 +246,25 @@ func (l *planner) add(p *pair, r run) {
 		elements = withAlike(r.elements)
 	}
 	rule := bundle.DomainRule{Op: bundle.OpAdd, XML: fragmentOf(wholeOf(elements))}
+	l.addAt(p, r, rule)
+}
+
+// addAt writes a rule that adds something between two kept children.
+func (l *planner) addAt(about *pair, r run, rule bundle.DomainRule) {
+	parent := r.parent
 	switch {
 	case r.next == nil:
-		l.rule(p, l.pathOf(p), rule)
+		l.rule(about, l.pathOf(parent), rule)
 	case r.after == nil:
 		rule.Position = bundle.PositionFirst
-		l.rule(p, l.pathOf(p), rule)
+		l.rule(about, l.pathOf(parent), rule)
 	default:
 		at := l.pathOf(r.after)
 		rule.Position = bundle.PositionAfter
 		if next := l.pathOf(r.next); at.byPlace && !next.byPlace || at.weak && !next.weak {
 			at, rule.Position = next, bundle.PositionBefore
 		}
-		l.rule(p, at, rule)
+		l.rule(about, at, rule)
 	}
 }
 
@@ -230,7 +276,7 @@ func withAlike(elements []*xmlquery.Node) []*xmlquery.Node {
 	for _, e := range elements {
 		if len(patch.Identities(e)) == 0 {
 			for _, s := range named(e.Parent, nameOf(e)) {
-				if !given[s] && (s == e || !contains(elements, s)) {
+				if !given[s] && (s == e || !slices.Contains(elements, s)) {
 					all, given[s] = append(all, s), true
 				}
 			}
@@ -239,15 +285,6 @@ func withAlike(elements []*xmlquery.Node) []*xmlquery.Node {
 		}
 	}
 	return all
-}
-
-func contains(elements []*xmlquery.Node, e *xmlquery.Node) bool {
-	for _, n := range elements {
-		if n == e {
-			return true
-		}
-	}
-	return false
 }
 
 // chain is a path below an element that set creates, and the text that it gives it.
@@ -304,19 +341,13 @@ func ownKey(e *xmlquery.Node) (key []string, left []xmlquery.Attr, known bool) {
 			return nil, nil, false
 		}
 		key = append(key, fact{p, value}.condition())
-		left = without(left, name)
+		left = slices.DeleteFunc(left, func(a xmlquery.Attr) bool { return a.Name.Local == name })
 	}
 	return key, left, true
 }
 
-func without(attributes []xmlquery.Attr, name string) []xmlquery.Attr {
-	var rest []xmlquery.Attr
-	for _, a := range attributes {
-		if a.Name.Local != name {
-			rest = append(rest, a)
-		}
-	}
-	return rest
+func without[T comparable](all []T, one T) []T {
+	return slices.DeleteFunc(slices.Clone(all), func(t T) bool { return t == one })
 }
 
 // place names the place of a pair in the wanted document.

@@ -13,7 +13,8 @@ import (
 )
 
 // reorder gives up the order of the parts of the domain, or of the devices, where those of
-// one name stay in theirs: KubeVirt reads them by name and writes them in an order of its own.
+// one name stay in theirs, unless libvirt sorts them: KubeVirt reads them by name and writes
+// them in an order of its own.
 // It is false where there is nothing to give up.
 func (g *generator) reorder(p *pair) bool {
 	if len(p.moved) == 0 {
@@ -21,14 +22,20 @@ func (g *generator) reorder(p *pair) bool {
 	}
 	order := p.givenOrder()
 	for _, n := range order {
-		if !slices.Equal(named(p.b, nameOf(n)), only(order, nameOf(n))) {
+		if !libvirtSorts(n) && !slices.Equal(named(p.b, nameOf(n)), only(order, nameOf(n))) {
 			return false
 		}
 	}
 	relink(p.b, order)
-	g.notes = append(g.notes, fmt.Sprintf("%s: elements of different names stand in another order than before. That was left alone: "+
-		"it means nothing to libvirt, and KubeVirt writes them in an order of its own", document.Location(p.b, "")))
+	g.notes = append(g.notes, fmt.Sprintf("%s: what it holds stands in another order than before. That was left alone: it means nothing "+
+		"to libvirt, which sorts disks and controllers by itself, and KubeVirt writes the others in an order of its own", document.Location(p.b, "")))
 	return true
+}
+
+// libvirtSorts says whether libvirt puts the devices of that name into an order of its own,
+// by bus and target or by type and index (virDomainDiskInsert, virDomainControllerInsert).
+func libvirtSorts(n *xmlquery.Node) bool {
+	return isDevices(n.Parent) && (n.Data == "disk" || n.Data == "controller")
 }
 
 func only(elements []*xmlquery.Node, name qname) []*xmlquery.Node {

@@ -14,8 +14,56 @@ import (
 	"github.com/domainpatch/domainpatch/patch/document"
 )
 
-// digests are hashes of elements: equal for those that document.Equal finds equal, and for
-// others by chance alone. What comes of a chance is compared again in the end.
+// content is an element or a text.
+type content struct {
+	element *xmlquery.Node
+	text    string
+}
+
+// contentOf lists what counts of what an element holds: elements and texts in order. White
+// space alone counts nowhere, and comments separate no texts.
+func contentOf(n *xmlquery.Node) []content {
+	var all []content
+	text := ""
+	flush := func() {
+		if strings.TrimSpace(text) != "" {
+			all = append(all, content{text: text})
+		}
+		text = ""
+	}
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		switch c.Type {
+		case xmlquery.TextNode:
+			text += c.Data
+		case xmlquery.ElementNode:
+			flush()
+			all = append(all, content{element: c})
+		}
+	}
+	flush()
+	return all
+}
+
+// equal says whether two elements mean the same: their names, attributes in any order, and
+// what counts of what they hold.
+func equal(a, b *xmlquery.Node) bool {
+	x, y := attributesOf(a), attributesOf(b)
+	if nameOf(a) != nameOf(b) || len(x) != len(y) {
+		return false
+	}
+	for i := range x {
+		j := document.Attribute(b, x[i].NamespaceURI, x[i].Name.Local)
+		if j < 0 || b.Attr[j].Value != x[i].Value {
+			return false
+		}
+	}
+	return slices.EqualFunc(contentOf(a), contentOf(b), func(m, n content) bool {
+		return m.text == n.text && (m.element == nil) == (n.element == nil) && (m.element == nil || equal(m.element, n.element))
+	})
+}
+
+// digests are hashes of elements: equal for equal ones, and for others by chance alone. What
+// comes of a chance is compared again in the end.
 type digests struct {
 	seed maphash.Seed
 	of   map[*xmlquery.Node]uint64
@@ -47,12 +95,11 @@ func (d *digests) sum(n *xmlquery.Node) uint64 {
 	slices.Sort(attributes)
 	write(attributes...)
 	write("content")
-	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		switch {
-		case c.Type == xmlquery.ElementNode:
-			_, _ = h.Write(binary.LittleEndian.AppendUint64([]byte("element"), d.sum(c)))
-		case c.Type == xmlquery.TextNode && (isLeaf(n) || strings.TrimSpace(c.Data) != ""):
-			write("text", c.Data)
+	for _, c := range contentOf(n) {
+		if c.element == nil {
+			write("text", c.text)
+		} else {
+			_, _ = h.Write(binary.LittleEndian.AppendUint64([]byte("element"), d.sum(c.element)))
 		}
 	}
 	d.of[n] = h.Sum64()
