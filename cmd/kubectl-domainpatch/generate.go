@@ -29,6 +29,8 @@ const generateExample = `  # What turns one domain into another
   # What a hook script does, as a case folder that "kubectl domainpatch test" runs
   kubectl domainpatch generate --script onDefineDomain.sh --domain domain.xml --vmi vmi.yaml --case smbios/`
 
+var generateOutputs = outputs{"yaml\twith comments", "json\tone object"}
+
 // generateOptions are the flags of generate.
 type generateOptions struct {
 	before, after string
@@ -78,7 +80,7 @@ attributes is no difference. Where nothing differs there is no patch, and the ex
 	f.StringVar(&o.name, "name", "", "name of the patch (default: that of the script's file, or \"generated\")")
 	f.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the patch (default: none is written)")
 	f.BoolVar(&o.cluster, "cluster", false, "write a ClusterDomainPatch")
-	f.StringVarP(&o.output, "output", "o", "yaml", "yaml or json")
+	outputVar(c, &o.output, "yaml", generateOutputs)
 	f.StringVar(&o.folder, "case", "", "also write a case folder with the patch, the documents and what must come out")
 	f.BoolVar(&o.force, "force", false, "let --case overwrite files")
 	return c
@@ -107,8 +109,8 @@ func (o *generateOptions) validate() error {
 		return fmt.Errorf("--namespace %q is no DNS label of at most 63 characters", o.namespace)
 	case o.cluster && o.namespace != "":
 		return errors.New("a ClusterDomainPatch (--cluster) has no namespace")
-	case o.output != "yaml" && o.output != "json":
-		return fmt.Errorf("--output %q is neither yaml nor json", o.output)
+	case !generateOutputs.has(o.output):
+		return generateOutputs.refuse(o.output)
 	case o.force && o.folder == "":
 		return errors.New("--force is for --case")
 	}
@@ -141,11 +143,11 @@ func (o *generateOptions) run(ctx context.Context, s streams) error {
 			return err
 		}
 	}
-	if p.isEmpty() {
-		return fmt.Errorf("%w: there is nothing to patch", generate.ErrEqual)
-	}
 	for _, n := range p.notes {
 		fmt.Fprintln(s.err, "note: "+n)
+	}
+	if p.isEmpty() {
+		return fmt.Errorf("%w: there is nothing to patch", generate.ErrEqual)
 	}
 	text, err := p.encode(o.output)
 	if err != nil {
@@ -210,7 +212,7 @@ func (o *generateOptions) runScript(ctx context.Context, s streams, files offlin
 			return nil, err
 		}
 		fmt.Fprintf(s.err, "note: running %s on this machine as %s\n", o.script, hook.name)
-		script := hookScript{path: o.script, name: hook.name, flag: hook.flag, limit: scriptLimit}
+		script := hookScript{path: o.script, name: hook.name, flag: hook.flag, limit: scriptLimit, errors: s.err}
 		after, err := script.run(ctx, before, vmiJSON(vmi))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", o.script, err)

@@ -43,8 +43,8 @@ func (o *generateOptions) writeCase(ctx context.Context, s streams, p *generated
 			return err
 		}
 	}
-	if r := offline.RunCase(ctx, scratch); !r.Passed() {
-		return fmt.Errorf("the case would not pass, so it was not written: %w", r.Err)
+	if err := passes(offline.RunCase(ctx, scratch)); err != nil {
+		return fmt.Errorf("the case would not pass, so it was not written: %w", err)
 	}
 	if err := os.MkdirAll(o.folder, 0o755); err != nil {
 		return err
@@ -56,6 +56,15 @@ func (o *generateOptions) writeCase(ctx context.Context, s streams, p *generated
 	}
 	fmt.Fprintf(s.err, "note: wrote a case: run it with kubectl domainpatch test %s\n", o.folder)
 	return nil
+}
+
+// passes says why a case does not pass.
+func passes(r *offline.CaseResult) error {
+	err := r.Err
+	for i := range r.Mismatches {
+		err = errors.Join(err, errors.New(r.Mismatches[i].Reason()))
+	}
+	return err
 }
 
 // checkFolder refuses to overwrite files, and to mix the case with another one.

@@ -38,6 +38,8 @@ type hookScript struct {
 	name  string // what it is called as: onDefineDomain or preCloudInitIso
 	flag  string // the argument before the document
 	limit time.Duration
+
+	errors io.Writer // gets what it writes to stderr
 }
 
 // run gives what the script writes to stdout. It is called as KubeVirt's sidecar-shim calls
@@ -69,9 +71,13 @@ func (h *hookScript) run(ctx context.Context, document, vmi []byte) ([]byte, err
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = scratch, stdout, stderr, scriptLinger
 	cmd.Env = append(os.Environ(), "TMPDIR="+scratch, "PWD="+scratch)
 	ownGroup(cmd)
-	err = describeFailure(ctx, cmd.Run(), path, &stderr.data)
+	err = describeFailure(ctx, cmd.Run(), path)
 	killGroup(cmd) // what it left behind
-	if err != nil {
+	last := h.printErrors(stderr)
+	switch {
+	case err != nil && last != "":
+		return nil, fmt.Errorf("%w; the last line of its stderr: %.200s", err, last)
+	case err != nil:
 		return nil, err
 	}
 	return stdout.data.Bytes(), h.checkOutput(stdout.data.Bytes())
@@ -92,7 +98,7 @@ func checkExecutable(path string) error {
 }
 
 // describeFailure says why a run failed. What ended the context comes first: the script died of that.
-func describeFailure(ctx context.Context, err error, path string, stderr *bytes.Buffer) error {
+func describeFailure(ctx context.Context, err error, path string) error {
 	var exit *exec.ExitError
 	cause := context.Cause(ctx)
 	switch {
@@ -111,7 +117,7 @@ func describeFailure(ctx context.Context, err error, path string, stderr *bytes.
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("the interpreter in its first line is not on this machine: %q", firstLine(path))
 	case errors.As(err, &exit):
-		return fmt.Errorf("it failed with %s%s", exit.ProcessState, quoted(stderr))
+		return fmt.Errorf("it failed with %s", exit.ProcessState)
 	}
 	return err
 }
@@ -130,19 +136,21 @@ func firstLine(path string) string {
 	return strings.TrimSuffix(line, "\n")
 }
 
-// quoted shows what the script wrote to stderr, on lines of its own.
-func quoted(stderr *bytes.Buffer) string {
-	text := strings.TrimSpace(strings.ToValidUTF8(stderr.String(), "?"))
-	if text == "" {
-		return ", and wrote nothing to stderr"
-	}
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' {
-			return ' '
+// printErrors shows what the script wrote to stderr, and returns the last line.
+func (h *hookScript) printErrors(stderr *limitedBuffer) (last string) {
+	for line := range strings.Lines(strings.ToValidUTF8(stderr.data.String(), "?")) {
+		line = strings.Map(func(r rune) rune {
+			if r < ' ' {
+				return ' '
+			}
+			return r
+		}, strings.TrimRight(line, "\r\n"))
+		if strings.TrimSpace(line) != "" {
+			fmt.Fprintf(h.errors, "note: %s wrote to stderr: %s\n", h.path, line)
+			last = line
 		}
-		return r
-	}, text)
-	return ", and wrote to stderr:\n" + clean
+	}
+	return last
 }
 
 // checkOutput refuses what is no document of the hook.
