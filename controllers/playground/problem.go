@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/domainpatch/domainpatch/controllers/lint"
 	"github.com/domainpatch/domainpatch/controllers/offline"
 	"github.com/domainpatch/domainpatch/patch/document"
 )
@@ -17,7 +18,7 @@ import (
 // text of the pane.
 func (r *Response) fail(pane, text string, err error) {
 	for _, m := range offline.Mistakes(err) {
-		p := Problem{Severity: "error", Pane: pane, Line: m.Line, Column: m.Column}
+		p := Problem{Severity: string(lint.Error), Pane: pane, Line: m.Line, Column: m.Column}
 		switch {
 		case m.File == panePatches:
 			p.Pane = panePatches
@@ -45,4 +46,29 @@ func placeOf(text string, err error) (line, column int) {
 	}
 	before := text[:min(max(offset, 0), len(text))]
 	return 1 + strings.Count(before, "\n"), 1 + utf8.RuneCountInString(before[1+strings.LastIndexByte(before, '\n'):])
+}
+
+// lint takes what the linter finds in the patches, with the domain to try paths on if it parses. Mistakes of
+// reading them are told by a run.
+func (r *Response) lint(request *Request) {
+	objects, _, err := offline.ParseObjects(panePatches, []byte(request.Patches))
+	if err != nil {
+		return
+	}
+	linter, err := lint.New(lint.Options{Policies: objects.Policies})
+	if err != nil {
+		r.fail(panePatches, "", err)
+		return
+	}
+	if strings.TrimSpace(request.Domain) != "" {
+		_ = linter.Domain([]byte(request.Domain)) // a run says why it does not parse
+	}
+	linter.Objects(objects)
+	findings, _ := linter.Findings()
+	for i := range findings {
+		f := &findings[i]
+		about := offline.Mistake{Object: f.Object, Field: f.Field, Reason: f.Message}
+		r.Problems = append(r.Problems, Problem{Severity: string(f.Severity), Pane: panePatches, Line: f.Line, Column: f.Column,
+			Message: about.String(), Code: f.ID, Fix: f.Fix, URL: f.URL()})
+	}
 }

@@ -29,6 +29,9 @@ type Request struct {
 	CloudInit string `json:"cloudInit"`
 	// All applies patches that do not bind to the VMI, too.
 	All bool `json:"all"`
+	// Lint asks for the linter's findings instead of a run, of which Problems is then all. It is a request of
+	// its own since nobody waits for it as for the diff.
+	Lint bool `json:"lint"`
 }
 
 // Response is what came of a Request.
@@ -65,4 +68,7 @@ type Problem struct {
 	Line     int    `json:"line"`   // from 1; 0 where it is not known
 	Column   int    `json:"column"` // from 1, in characters; 0 where it is not known
 	Message  string `json:"message"`
+	Code     string `json:"code,omitempty"` // of the linter, such as DP104
+	Fix      string `json:"fix,omitempty"`
+	URL      string `json:"url,omitempty"` // where the code is explained
 }

@@ -40,11 +40,17 @@ func encode(r *Response) []byte {
 	return out
 }
 
-// Run reads the texts, compiles the patches for the VMI and applies them to the domain and to the cloud-init data.
+// Run reads the texts, compiles the patches for the VMI and applies them to the domain and to the cloud-init data,
+// or lints the patches where that is asked for.
 func Run(ctx context.Context, request *Request) *Response {
 	start := time.Now()
 	r := &Response{Problems: []Problem{}, Notes: []string{}}
-	if program := r.compile(ctx, request); program != nil {
+	if !r.withinLimits(request) {
+		return r
+	}
+	if request.Lint {
+		r.lint(request)
+	} else if program := r.compile(ctx, request); program != nil {
 		r.cloudInit(ctx, program, request.CloudInit)
 		r.domain(ctx, program, request.Domain)
 	}
@@ -54,12 +60,9 @@ func Run(ctx context.Context, request *Request) *Response {
 
 // compile gives nil where there is nothing to run.
 func (r *Response) compile(ctx context.Context, request *Request) *offline.Program {
-	if !r.withinLimits(request) {
-		return nil
-	}
 	objects, skipped, err := offline.ParseObjects(panePatches, []byte(request.Patches))
-	for _, other := range skipped {
-		r.note("%s is no patch, policy or namespace and was passed over", strings.TrimPrefix(other, panePatches+": "))
+	for _, note := range offline.PassedOver(skipped) {
+		r.note("%s", strings.TrimPrefix(note, panePatches+": "))
 	}
 	r.fail(panePatches, request.Patches, err)
 	vmi := r.vmi(request.VMI)

@@ -162,6 +162,22 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// TestLint checks that findings of the linter come with their codes and lines, and alone.
+func TestLint(t *testing.T) {
+	position := strings.Replace(simplePatch, "/domain/name", "'/domain/devices/disk[1]/wwn'", 1)
+	r := answer(t, &Request{Patches: position, Domain: "<domain><devices><disk/></devices></domain>", Lint: true})
+	if len(r.Problems) != 1 || r.Domain != nil {
+		t.Fatalf("%+v", r)
+	}
+	got := r.Problems[0]
+	if got.Severity != "warning" || got.Code != "DP104" || got.Line != 6 || got.Fix == "" || !strings.HasSuffix(got.URL, "#dp104") {
+		t.Errorf("%+v, want the warning DP104 in line 6", got)
+	}
+	if r := answer(t, &Request{Patches: "kind: [", Lint: true}); len(r.Problems) > 0 {
+		t.Errorf("what a run says is said twice: %+v", r.Problems)
+	}
+}
+
 // TestNotes checks that what does not run is told.
 func TestNotes(t *testing.T) {
 	pod := "---\napiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"

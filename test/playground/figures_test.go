@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -84,6 +85,9 @@ const typing = `(() => {
 func TestFigures(t *testing.T) {
 	base := fileURL(t)
 	b := newTab(t, base)
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		t.Logf("%d processors, load average %s", runtime.NumCPU(), strings.Fields(string(load))[0])
+	}
 	b.onNewPages(firstDiff)
 	for _, cache := range []string{"new profile", "again"} {
 		b.open("about:blank")

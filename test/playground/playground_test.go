@@ -60,6 +60,26 @@ func TestBreakAndMend(t *testing.T) {
 	}
 }
 
+// TestWarnings writes a patch that is valid and likely to be wrong.
+func TestWarnings(t *testing.T) {
+	base := fileURL(t)
+	b := newTab(t, base)
+	b.open(base + "index.html")
+	b.choose("disk-iotune")
+	b.write("patches", strings.Replace(read(t, "disk-iotune", "patch.yaml"), "disk[alias/@name='ua-rootdisk']", "disk[1]", 1))
+	b.until(`document.querySelector("#patches .cm-lint-marker-warning")`)
+	if got := b.text("#report .warning a"); got != "DP104" {
+		t.Errorf("the warning is %q, want DP104", got)
+	}
+	if got := b.text("#verdict"); got != "Applied, 1 warning" {
+		t.Errorf("the verdict is %q", got)
+	}
+	if got := b.text("#diff"); !strings.Contains(got, "iops") {
+		t.Errorf("the diff is %q", got)
+	}
+	b.screenshot("desktop-warning")
+}
+
 // TestSamples compares what the page makes of each sample with what the sample wants, byte by byte.
 func TestSamples(t *testing.T) {
 	folders, err := filepath.Glob(filepath.Join(samples, "*", "patch.yaml"))

@@ -49,6 +49,7 @@ function onInput() {
 
 function run() {
   unsaved ??= setTimeout(saveNow, 300);
+  clearTimeout(lintTimer);
   document.body.dataset.pending = '';
   engine.run(texts());
 }
@@ -78,16 +79,43 @@ function onResponse(response, request) {
   if (engine.isIdle()) delete document.body.dataset.pending;
   if (response.fault) {
     onFault(response.fault);
-    return;
+  } else if (request.lint) {
+    onFindings(response.problems, request);
+  } else {
+    shown = response;
+    showProblemsOf(response, request);
+    showResult(response);
+    lintLater(request);
   }
+}
+
+// The last response to a run.
+let shown = null;
+
+function showProblemsOf(response, request) {
   for (const pane of Object.keys(panes)) {
     const problems = response.problems.filter((problem) => problem.pane === pane);
     if (textOf(inputs[pane]) === request[pane]) showProblems(inputs[pane], problems);
   }
   showCounts(response.problems);
-  showResult(response);
   showVerdict(verdict(response));
   byId('report').replaceChildren(...renderReport(response, showProblem));
+}
+
+let lintTimer;
+
+// lintLater asks for the linter's findings when nobody types: the diff must not wait for them.
+function lintLater(request) {
+  clearTimeout(lintTimer);
+  if (shown.problems.some((problem) => problem.severity === 'error')) return;
+  lintTimer = setTimeout(() => {
+    if (engine.isIdle()) engine.run({...request, lint: true});
+  }, 250);
+}
+
+function onFindings(findings, request) {
+  if (!engine.isIdle() || findings.length === 0) return; // there is a newer text, or nothing to add
+  showProblemsOf({...shown, problems: [...shown.problems, ...findings]}, request);
 }
 
 function onFault(fault) {

@@ -43,7 +43,12 @@ function renderProblem(problem, onGo) {
   const place = panes[problem.pane] + (problem.line > 0 ? `, line ${problem.line}` : '');
   return element('li', {className: problem.severity},
     element('button', {type: 'button', className: 'place', onclick: () => onGo(problem)}, place),
-    element('span', {className: 'message'}, problem.message));
+    element('span', {className: 'message'}, problem.message),
+    problem.fix ? element('span', {className: 'soft'}, problem.fix, ' ', codeOf(problem)) : '');
+}
+
+function codeOf({code, url}) {
+  return element('a', {href: url, target: '_blank', rel: 'noopener'}, code);
 }
 
 function renderHook(name, result) {
