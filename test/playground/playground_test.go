@@ -64,6 +64,7 @@ func TestBreakAndMend(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	base := fileURL(t)
 	b := newTab(t, base)
+	b.size(1440, 900, "light")
 	b.open(base + "index.html")
 	b.choose("disk-iotune")
 	b.write("patches", strings.Replace(read(t, "disk-iotune", "patch.yaml"), "disk[alias/@name='ua-rootdisk']", "disk[1]", 1))

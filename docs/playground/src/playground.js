@@ -23,8 +23,13 @@ const outputs = {
   domain: createOutput('outDomain', {label: 'Patched domain XML', language: 'xml'}),
   cloudInit: createOutput('outCloudInit', {label: 'Patched CloudInitData, JSON', language: 'json', wrap: true}),
 };
-const vmTabs = createTabs(['domain', 'vmi', 'cloudInit']);
-const resultTabs = createTabs(['diff', 'outDomain', 'outCloudInit']);
+const vmTabs = createTabs(['domain', 'vmi', 'cloudInit'], measure);
+const resultTabs = createTabs(['diff', 'outDomain', 'outCloudInit'], measure);
+
+// measure is for editors that were hidden, and could not see how high their lines are.
+function measure() {
+  for (const view of [...Object.values(inputs), ...Object.values(outputs)]) view.requestMeasure();
+}
 
 const engine = new Engine({onResponse, onRestart, onFailure});
 globalThis.domainpatchEngine = (base64) => engine.load(base64);
@@ -136,7 +141,7 @@ function onFailure(reason) {
 }
 
 function showVerdict({state, text}) {
-  byId('verdict').parentElement.dataset.state = state;
+  for (const place of document.querySelectorAll('.verdict')) place.dataset.state = state;
   byId('verdict').textContent = text;
 }
 
@@ -180,6 +185,7 @@ function showProblem(problem) {
 }
 
 function showView() {
+  measure();
   for (const button of document.querySelectorAll('[data-show]')) {
     button.setAttribute('aria-pressed', String(button.dataset.show === document.body.dataset.view));
   }

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Tabs as ARIA's authoring practices have them: one is in the order of the Tab key, arrows go to the others.
-export function createTabs(names) {
+// onChoose is called behind each choice.
+export function createTabs(names, onChoose) {
   const tabs = names.map((name) => document.getElementById(`tab-${name}`));
   const choose = (name) => {
     for (const tab of tabs) {
@@ -11,6 +12,7 @@ export function createTabs(names) {
       tab.tabIndex = chosen ? 0 : -1;
       document.getElementById(tab.getAttribute('aria-controls')).hidden = !chosen;
     }
+    onChoose();
   };
   const step = (from, by) => {
     const open = tabs.filter((tab) => !tab.hidden);
