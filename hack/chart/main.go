@@ -9,6 +9,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -46,7 +47,7 @@ func run(root string) error {
 func writeCRDs(root string) error {
 	files, err := filepath.Glob(filepath.Join(root, "config/crd/domainpatch.kubevirt.io_*.yaml"))
 	if err != nil || len(files) == 0 {
-		return fmt.Errorf("config/crd has no CRDs (%v)", err)
+		return errors.Join(errors.New("config/crd has no CRDs"), err)
 	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)

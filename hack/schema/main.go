@@ -10,6 +10,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -47,7 +48,7 @@ type version struct {
 func run(root string) error {
 	files, err := filepath.Glob(filepath.Join(root, "config/crd/domainpatch.kubevirt.io_*.yaml"))
 	if err != nil || len(files) == 0 {
-		return fmt.Errorf("config/crd has no CRDs (%v)", err)
+		return errors.Join(errors.New("config/crd has no CRDs"), err)
 	}
 	var choices []any
 	for _, file := range files {
