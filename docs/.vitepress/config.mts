@@ -36,6 +36,7 @@ export default defineConfig({
       { text: 'Rules', link: '/rules' },
       { text: 'API', link: '/api' },
       { text: 'CLI', link: '/cli' },
+      { text: 'Playground', link: '/playground/', target: '_self' },
     ],
     sidebar,
     outline: { level: [2, 3], label: 'On this page' },

@@ -14,6 +14,7 @@ const groups: DefaultTheme.SidebarItem[] = [
       { text: 'Getting started', link: '/getting-started' },
       { text: 'Migrating from hook scripts', link: '/migrating' },
       { text: 'Cookbook', link: '/cookbook' },
+      { text: 'Playground', link: '/playground/', target: '_self' },
     ],
   },
   {
