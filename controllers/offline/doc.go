@@ -5,6 +5,9 @@
 // them, binds and renders them with the code of the webhooks, and applies the bundle
 // with the code of the shim. What it shows is what the VM gets.
 //
+// What is wrong in the files is told with its place: see Mistakes. Inject writes VMs with their
+// patches, for clusters without the operator.
+//
 // It also runs case folders: a patch, a document, and what must come out.
 //
 // It needs no cluster, and writes nothing but the want files of a case whose update is
