@@ -114,8 +114,11 @@ func TestSecretsStayIn(t *testing.T) {
 	}
 	l.Read("a.yaml", []byte(clusterPatch(`cloudInit: [{target: userData, op: add, path: /password, value: `+secret+`}]`)))
 	findings, _ := l.Findings()
-	if len(findings) != 1 || strings.Contains(fmt.Sprint(findings[0]), secret) || findings[0].Line != 5 {
-		t.Errorf("got %+v", findings)
+	if len(findings) != 1 || findings[0].Code != Secret || findings[0].Line != 5 {
+		t.Fatalf("got %d findings, want %s in line 5", len(findings), Secret.ID)
+	}
+	if f := findings[0]; strings.Contains(f.Message+f.Fix+f.Excerpt+f.Field, secret) {
+		t.Errorf("the secret is shown: %q, %q, %q", f.Message, f.Fix, f.Excerpt)
 	}
 }
 

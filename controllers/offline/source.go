@@ -116,7 +116,7 @@ func (d *source) syntaxError(err error) error {
 	if found := yamlLine.FindStringSubmatch(text); found != nil {
 		text = text[len(found[0]):]
 		if line, bad := strconv.Atoi(found[1]); bad == nil {
-			at.Line = d.above + line
+			at.Line = d.above + min(line, bytes.Count(d.data, []byte("\n"))+1) // it may name a line behind the last
 		}
 	}
 	return d.mistake(at, "", "", errors.New("this is neither YAML nor JSON: "+text))
