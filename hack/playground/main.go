@@ -47,6 +47,9 @@ func (o *options) run() error {
 	if err := o.bundle(samples); err != nil {
 		return err
 	}
+	if err := o.writeLicenses(); err != nil {
+		return err
+	}
 	html, err := os.ReadFile(filepath.Join(o.page, "index.html"))
 	if err != nil {
 		return err

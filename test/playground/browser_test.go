@@ -129,14 +129,21 @@ func eval[T any](b *tab, script string) T {
 	return got
 }
 
-// until waits for a condition in JavaScript to hold.
+// until waits for a condition in JavaScript to hold. A page that goes away while it waits is no mistake: the next
+// one is asked.
 func (b *tab) until(condition string) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, limit+time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, limit)
 	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool]("Boolean("+condition+")", chromedp.WithPollingTimeout(limit))); err != nil {
-		shot := b.screenshot("failed-" + strings.ReplaceAll(b.t.Name(), "/", "-"))
-		b.t.Fatalf("%v: waiting for %s\nsee %s\nthe report is: %s", err, condition, shot, eval[string](b, `document.getElementById("report").textContent`))
+	for {
+		_, err := chromedp.Run(ctx, chromedp.Poll[bool]("Boolean("+condition+")", chromedp.WithPollingTimeout(0)))
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			shot := b.screenshot("failed-" + strings.ReplaceAll(b.t.Name(), "/", "-"))
+			b.t.Fatalf("%v: waiting for %s\nsee %s\nthe report is: %s", err, condition, shot, b.text("#report"))
+		}
 	}
 }
 
@@ -151,10 +158,10 @@ func call[P, R any](b *tab, command cdp.Command[P, R], params P) R {
 	return result
 }
 
-// open loads the page and waits for the first answer of the engine.
+// open loads the page anew, even if only the part behind the # is another, and waits for the first answer of the engine.
 func (b *tab) open(url string) {
 	b.t.Helper()
-	b.run(chromedp.Navigate(url))
+	b.run(chromedp.Navigate("about:blank"), chromedp.Navigate(url))
 	b.settle()
 }
 

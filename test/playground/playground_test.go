@@ -141,7 +141,6 @@ func TestTextsSurvive(t *testing.T) {
 	if got := other.text("#patches .cm-content"); !strings.Contains(got, strings.TrimSpace(mine)) {
 		t.Errorf("the link brings %q", got)
 	}
-	other.open("about:blank")
 	other.open(base + "index.html#sample=disk-wwn")
 	if got := other.text("#diff"); !strings.Contains(got, "wwn") {
 		t.Errorf("the link to a sample brings %q", got)

@@ -6,8 +6,10 @@
 // a busy one never falls behind.
 import workerScript from 'playground:worker';
 
-// A call has limits of its own, 5 seconds at most; what is not back after this time never will be.
+// A call has limits of its own, 5 seconds at most; what is not back after this time, in milliseconds, never will be.
+// The first call of a worker compiles what it runs, which takes long on a busy machine.
 const patience = 10_000;
+const firstPatience = 30_000;
 
 export class Engine {
   // handlers: onResponse(response, request), onRestart(reason), onFailure(reason). A restart drops the request that
@@ -17,17 +19,19 @@ export class Engine {
     this.module = null;
     this.worker = null;
     this.ready = false;
+    this.answered = false;
     this.running = null;
     this.waiting = null;
   }
 
-  // load compiles the engine: gzipped WebAssembly as base64.
+  // load compiles the engine, gzipped WebAssembly as base64, while a worker comes up that will run it.
   async load(base64) {
     try {
+      this.start();
       const packed = new Blob([bytesOf(base64)]).stream().pipeThrough(new DecompressionStream('gzip'));
       const wasm = new Response(packed, {headers: {'Content-Type': 'application/wasm'}});
       this.module = await WebAssembly.compileStreaming(wasm);
-      this.start();
+      this.worker.postMessage({module: this.module});
     } catch (error) {
       this.handlers.onFailure(`This browser cannot run the engine: ${error.message}`);
     }
@@ -43,7 +47,8 @@ export class Engine {
     this.running = this.waiting;
     this.waiting = null;
     this.worker.postMessage({request: this.running});
-    this.watchdog = setTimeout(() => this.restart(`did not answer within ${patience / 1000} seconds`), patience);
+    const limit = this.answered ? patience : firstPatience;
+    this.watchdog = setTimeout(() => this.restart(`did not answer within ${limit / 1000} seconds`), limit);
   }
 
   start() {
@@ -54,7 +59,7 @@ export class Engine {
       event.preventDefault();
       this.fail(event.message);
     };
-    this.worker.postMessage({module: this.module});
+    if (this.module) this.worker.postMessage({module: this.module});
   }
 
   receive(data, url) {
@@ -75,6 +80,7 @@ export class Engine {
     clearTimeout(this.watchdog);
     const request = this.running;
     this.running = null;
+    this.answered = true;
     this.next();
     this.handlers.onResponse(response, request);
   }
@@ -96,6 +102,7 @@ export class Engine {
     clearTimeout(this.watchdog);
     this.worker.terminate();
     this.ready = false;
+    this.answered = false;
     this.running = null;
     this.start();
     this.handlers.onRestart(reason);
