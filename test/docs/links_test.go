@@ -91,9 +91,13 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// TestSidebar checks that the site's sidebar lists every page.
+// TestSidebar checks that the site's sidebar and docs/README.md list every page.
 func TestSidebar(t *testing.T) {
 	sidebar, err := os.ReadFile(filepath.Join(root, "docs/.vitepress/sidebar.mts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := os.ReadFile(filepath.Join(root, "docs/README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +108,9 @@ func TestSidebar(t *testing.T) {
 		}
 		if entry := "link: '/" + strings.TrimSuffix(name, ".md") + "'"; !strings.Contains(string(sidebar), entry) {
 			t.Errorf("the sidebar lacks %s", p.name)
+		}
+		if !strings.Contains(string(list), "]("+name+")") {
+			t.Errorf("docs/README.md lacks %s", p.name)
 		}
 	}
 }
