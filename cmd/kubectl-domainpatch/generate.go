@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -200,6 +202,9 @@ func (o *generateOptions) runScript(ctx context.Context, s streams, files offlin
 	if vmi == nil {
 		fmt.Fprintln(s.err, "note: without --vmi the script gets a VMI without labels, annotations and spec")
 	}
+	// An interrupt ends the context already.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	var changes []change
 	for _, hook := range []struct{ name, flag, document string }{
 		{"onDefineDomain", "--domain", o.domain}, {"preCloudInitIso", "--cloud-init", o.cloudInit},
