@@ -116,8 +116,8 @@ test-chaos: controlplane kubevirt ## Bad days: VMS (500) VMs while managers are 
 # deadline exceeded", with no input that fails).
 FUZZTIME ?= 50000x
 .PHONY: fuzz
-fuzz: ## Fuzz the engine, each target for FUZZTIME (50000x: so many inputs; or a time such as 10m)
-	@mkdir -p out; for package in $$(go list ./patch/...); do \
+fuzz: ## Fuzz what reads foreign bytes, each target for FUZZTIME (50000x: so many inputs; or a time such as 10m)
+	@mkdir -p out; for package in $$(go list ./api/... ./patch/... ./controllers/offline); do \
 		for target in $$(go test -list '^Fuzz' $$package | sed -n '/^Fuzz/p'); do \
 			printf '%s %s for $(FUZZTIME): ' $${package##*/domainpatch/} $$target; \
 			if go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$package >out/fuzz.log 2>&1; \
