@@ -112,10 +112,14 @@ func unknownCommand(root *cobra.Command, name string) error {
 	return err
 }
 
-// noArgs is cobra.NoArgs with our exit code.
+// noArgs is for verbs whose files are named by flags alone: cobra.NoArgs would call a file an unknown command.
 func noArgs(c *cobra.Command, args []string) error {
-	if err := cobra.NoArgs(c, args); err != nil {
-		return usageError{err}
+	if len(args) == 0 {
+		return nil
 	}
-	return nil
+	err := fmt.Errorf("%s takes no argument such as %q", c.Name(), args[0])
+	if c.Flags().Lookup("filename") != nil {
+		err = fmt.Errorf("%w: name files and folders with --filename (-f)", err)
+	}
+	return usageError{err}
 }
