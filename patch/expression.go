@@ -184,14 +184,26 @@ func (c *compiler) shareCosts(own *interpreter.CostTracker) error {
 func celErrors(text string, issues *cel.Issues) error {
 	var lines []string
 	for _, e := range issues.Errors() {
-		line := fmt.Sprintf("%d:%d: %s", e.Location.Line(), e.Location.Column()+1, strings.Join(strings.Fields(e.Message), " "))
-		if strings.Contains(line, "'_?_:_'") && strings.Contains(line, "null") {
-			line += ": write dyn(null) for null in a conditional"
-		}
-		lines = append(lines, line)
+		message := strings.TrimSuffix(strings.Join(strings.Fields(e.Message), " "), " (in container '')")
+		lines = append(lines, fmt.Sprintf("%d:%d: %s%s", e.Location.Line(), e.Location.Column()+1, message, celAdvice(message)))
 	}
 	first := issues.Errors()[0].Location
 	return placed{errors.New(strings.Join(lines, "; ")), offsetAt(text, first.Line(), first.Column())}
+}
+
+// celAdvice says what to do about a message of CEL that does not say it.
+func celAdvice(message string) string {
+	switch {
+	case strings.Contains(message, "'_?_:_'") && strings.Contains(message, "null"):
+		return ": write dyn(null) for null in a conditional"
+	case strings.Contains(message, "undeclared reference to 'xpath'"):
+		return ": only the expressions of domain rules see the domain"
+	case strings.Contains(message, "undeclared reference to 'current'"):
+		return ": only the expression of a rule that sets or replaces sees the present value"
+	case strings.Contains(message, "undeclared reference to 'variables'"):
+		return ": variables are computed after the matchConditions"
+	}
+	return ""
 }
 
 // offsetAt is the place in a text, in bytes, of a line, from 1, and a column in it, in characters from 0.

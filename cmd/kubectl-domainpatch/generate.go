@@ -194,6 +194,12 @@ func (o *generateOptions) changes(ctx context.Context, s streams, files offline.
 	if other := (&change{before: after}); c.isCloudInit() != other.isCloudInit() {
 		return nil, fmt.Errorf("one of %s and %s is JSON and the other is not: give two domains, or two CloudInitData", offline.Shown(o.before), offline.Shown(o.after))
 	}
+	if err := generate.CheckDocument(before); err != nil {
+		return nil, inFile(o.before, err)
+	}
+	if err := generate.CheckDocument(after); err != nil {
+		return nil, inFile(o.after, err)
+	}
 	return []change{c}, nil
 }
 
@@ -216,15 +222,32 @@ func (o *generateOptions) runScript(ctx context.Context, s streams, files offlin
 		if err != nil {
 			return nil, err
 		}
+		if err := checkFor(hook.flag, before); err != nil {
+			return nil, inFile(hook.document, err)
+		}
 		fmt.Fprintf(s.err, "note: running %s on this machine as %s\n", o.script, hook.name)
 		script := hookScript{path: o.script, name: hook.name, flag: hook.flag, limit: scriptLimit, errors: s.err}
 		after, err := script.run(ctx, before, vmiJSON(vmi))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", o.script, err)
 		}
+		if err := generate.CheckDocument(after); err != nil {
+			return nil, fmt.Errorf("%s: what it wrote to stdout: %w", o.script, err)
+		}
 		changes = append(changes, change{file: hook.document, before: before, after: after})
 	}
 	return changes, nil
+}
+
+// checkFor says why a document cannot be that of a flag.
+func checkFor(flag string, document []byte) error {
+	switch c := (&change{before: document}); {
+	case c.isCloudInit() && flag == "--domain":
+		return errors.New("it is CloudInitData: give it by --cloud-init")
+	case !c.isCloudInit() && flag == "--cloud-init":
+		return errors.New("it is no CloudInitData, which is a JSON object")
+	}
+	return generate.CheckDocument(document)
 }
 
 // vmiJSON is the VMI for a script.

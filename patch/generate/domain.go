@@ -18,6 +18,7 @@ import (
 
 	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/cloudinit"
 	"github.com/domainpatch/domainpatch/patch/document"
 	"github.com/domainpatch/domainpatch/patch/schema"
 )
@@ -62,6 +63,16 @@ func Domains(ctx context.Context, before, after, vmi []byte) (*Domain, error) {
 	defer end()
 	g := &generator{ctx: ctx, before: before, vmi: vmi, a: a, b: b, levels: map[*xmlquery.Node]int{}}
 	return g.generate()
+}
+
+// CheckDocument says why a text is neither a domain nor CloudInitData that rules can be found for.
+func CheckDocument(src []byte) (err error) {
+	if bytes.HasPrefix(bytes.TrimSpace(src), []byte("{")) {
+		_, err = cloudinit.Parse(src)
+		return err
+	}
+	_, err = parse("the domain", src)
+	return err
 }
 
 func parse(what string, src []byte) (*document.Document, error) {
