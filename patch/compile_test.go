@@ -95,7 +95,7 @@ func TestCompileDomainRuleRefuses(t *testing.T) {
 		"CEL path":                  {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "xpath('disk')[0]"}, `xpath("disk"): unexpected "disk"`},
 		"CEL variable":              {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "variables.x"}, "variables.x is not defined before its use"},
 		"hidden name":               {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "@document"}, "spec.domain[0].expression: 1:1"},
-		"when, current":             {bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/@a", When: "current == 'x'"}, "spec.domain[0].when: 1:1: undeclared reference to 'current'"},
+		"when, current":             {bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/@a", When: "current == 'x'"}, "spec.domain[0].when: 1:1: undeclared reference to 'current': only the expression of a domain rule sees the present value"},
 		"when, type":                {bundle.DomainRule{Op: bundle.OpRemove, Path: "/domain/@a", When: "'x'"}, "spec.domain[0].when: the expression gives string instead of bool"},
 		"long expression":           {bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/@a", Expression: "'" + strings.Repeat("x", 5000) + "'"}, "over the limit of 4096"},
 	}
@@ -140,7 +140,7 @@ func TestCompilePatchRefuses(t *testing.T) {
 		}, `spec.cloudInit[0].name: the name "n" stands twice`},
 		"condition": {func(p *bundle.Patch) {
 			p.MatchConditions = []bundle.MatchCondition{{Name: "c", Expression: "variables.x"}}
-		}, "spec.matchConditions[0].expression: 1:1: undeclared reference to 'variables'"},
+		}, "spec.matchConditions[0].expression: 1:1: undeclared reference to 'variables': variables are computed after the matchConditions"},
 		"condition, type": {func(p *bundle.Patch) { p.MatchConditions = []bundle.MatchCondition{{Name: "c", Expression: "1"}} }, "gives int instead of bool"},
 		"condition names": {func(p *bundle.Patch) {
 			p.MatchConditions = []bundle.MatchCondition{{Name: "c", Expression: "true"}, {Name: "c", Expression: "true"}}
@@ -149,8 +149,11 @@ func TestCompilePatchRefuses(t *testing.T) {
 		"variable order": {func(p *bundle.Patch) {
 			p.Variables = []bundle.Variable{{Name: "a", Expression: "variables.b"}, {Name: "b", Expression: "1"}}
 		}, "spec.variables[0].expression: variables.b is not defined before its use"},
-		"variable, xpath": {func(p *bundle.Patch) { p.Variables = []bundle.Variable{{Name: "a", Expression: "xpath('//a')"}} }, "spec.variables[0].expression: 1:6: undeclared reference to 'xpath'"},
-		"pattern":         {func(p *bundle.Patch) { p.Variables = []bundle.Variable{{Name: "a", Expression: "'x'", Pattern: "("}} }, "spec.variables[0].pattern: error parsing regexp"},
+		"variable, xpath": {func(p *bundle.Patch) { p.Variables = []bundle.Variable{{Name: "a", Expression: "xpath('//a')"}} }, "spec.variables[0].expression: 1:6: undeclared reference to 'xpath': only the expressions of domain rules see the domain"},
+		"variable, bare": {func(p *bundle.Patch) {
+			p.Variables = []bundle.Variable{{Name: "a", Expression: "'x'"}, {Name: "b", Expression: "a + 'y'"}}
+		}, "spec.variables[1].expression: 1:1: undeclared reference to 'a': write variables.a"},
+		"pattern": {func(p *bundle.Patch) { p.Variables = []bundle.Variable{{Name: "a", Expression: "'x'", Pattern: "("}} }, "spec.variables[0].pattern: error parsing regexp"},
 		"pattern escapes": {func(p *bundle.Patch) {
 			p.Variables = []bundle.Variable{{Name: "a", Expression: "'x'", Pattern: "a)|(?:b"}}
 		}, "spec.variables[0].pattern: error parsing regexp"},
@@ -198,7 +201,7 @@ func TestCompilePatchRefuses(t *testing.T) {
 		}, "spec.cloudInit[0].from: $(NAME) stands for a variable in the strings of a value only"},
 		"cloud-init xpath": {func(p *bundle.Patch) {
 			p.CloudInit = []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/x", Expression: "xpath('//a')"}}
-		}, "spec.cloudInit[0].expression: 1:6: undeclared reference to 'xpath'"},
+		}, "spec.cloudInit[0].expression: 1:6: undeclared reference to 'xpath': only the expressions of domain rules see the domain"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

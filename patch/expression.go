@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/ast"
@@ -121,7 +120,7 @@ func (c *compiler) compile(text string, in scope, variables []string, accepts fu
 	e := c.compiled[source{text, in}]
 	if e == nil {
 		var err error
-		if e, err = c.compileNew(source{text, in}); err != nil {
+		if e, err = c.compileNew(source{text, in}, variables); err != nil {
 			return nil, err
 		}
 	}
@@ -138,14 +137,14 @@ func (c *compiler) compile(text string, in scope, variables []string, accepts fu
 
 // compileNew compiles an expression and keeps it for the next patch, unless it has regular expressions: each patch
 // pays for its own.
-func (c *compiler) compileNew(src source) (*expression, error) {
+func (c *compiler) compileNew(src source, variables []string) (*expression, error) {
 	env, err := c.env(src.scope)
 	if err != nil {
 		return nil, err
 	}
 	checked, issues := env.Compile(src.text)
 	if issues.Err() != nil {
-		return nil, celErrors(src.text, issues)
+		return nil, celErrors(src.text, issues, variables)
 	}
 	e := &expression{result: checked.OutputType(), paths: map[string]*selector.Path{}, patterns: map[string]*pattern{}}
 	if err := c.inspect(e, src.text, checked.NativeRep()); err != nil {
@@ -177,49 +176,6 @@ func (c *compiler) shareCosts(own *interpreter.CostTracker) error {
 	*own = *c.costs
 	own.Estimator = estimator
 	return nil
-}
-
-// celErrors puts the issues of CEL with a text on one line, each with its position. The place of
-// the error is that of the first one.
-func celErrors(text string, issues *cel.Issues) error {
-	var lines []string
-	for _, e := range issues.Errors() {
-		message := strings.TrimSuffix(strings.Join(strings.Fields(e.Message), " "), " (in container '')")
-		lines = append(lines, fmt.Sprintf("%d:%d: %s%s", e.Location.Line(), e.Location.Column()+1, message, celAdvice(message)))
-	}
-	first := issues.Errors()[0].Location
-	return placed{errors.New(strings.Join(lines, "; ")), offsetAt(text, first.Line(), first.Column())}
-}
-
-// celAdvice says what to do about a message of CEL that does not say it.
-func celAdvice(message string) string {
-	switch {
-	case strings.Contains(message, "'_?_:_'") && strings.Contains(message, "null"):
-		return ": write dyn(null) for null in a conditional"
-	case strings.Contains(message, "undeclared reference to 'xpath'"):
-		return ": only the expressions of domain rules see the domain"
-	case strings.Contains(message, "undeclared reference to 'current'"):
-		return ": only the expression of a rule that sets or replaces sees the present value"
-	case strings.Contains(message, "undeclared reference to 'variables'"):
-		return ": variables are computed after the matchConditions"
-	}
-	return ""
-}
-
-// offsetAt is the place in a text, in bytes, of a line, from 1, and a column in it, in characters from 0.
-func offsetAt(text string, line, column int) int {
-	rest := text
-	for ; line > 1; line-- {
-		_, rest, _ = strings.Cut(rest, "\n")
-	}
-	offset := len(text) - len(rest)
-	for i := range rest {
-		if column == 0 {
-			return offset + i
-		}
-		column--
-	}
-	return len(text)
 }
 
 // inspect looks through the checked expression for what CEL itself does not check.

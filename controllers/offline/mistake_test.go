@@ -85,11 +85,11 @@ func TestMistakes(t *testing.T) {
 		},
 		"folded block": {
 			reason: "folded lines stand in several of the file", file: patchHead + "  variables:\n  - name: v\n    expression: >-\n      vmi.metadata.name +\n      ^nosuch\n  domain:\n  - {op: remove, path: /domain/title}\n",
-			want: id + "spec.variables[0].expression: 1:21: undeclared reference to 'nosuch' (in container '')",
+			want: id + "spec.variables[0].expression: 1:21: undeclared reference to 'nosuch'",
 		},
 		"expression in a literal block": {
 			reason: "CEL tells line and column", file: patchHead + "  domain:\n  - op: set\n    path: /domain/title\n    expression: |\n      vmi.metadata.name +\n        ^nosuch\n",
-			want: id + "spec.domain[0].expression: 2:3: undeclared reference to 'nosuch' (in container '')",
+			want: id + "spec.domain[0].expression: 2:3: undeclared reference to 'nosuch'",
 		},
 		"path in an expression": {
 			reason: "the path has no line of its own", file: patchHead + "  domain:\n  - op: set\n    path: /domain/title\n    expression: \"'é' + xpath(^'//disk[')[0]\"\n",
