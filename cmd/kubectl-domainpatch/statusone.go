@@ -239,7 +239,7 @@ func (v *statusView) printVM(vm *status.VM, r *restartChanges) {
 	if len(vm.Patches) > 0 {
 		fmt.Fprintln(v.out, "\nThese patches bind it now, in this order:")
 		for i, b := range vm.Patches {
-			t.row(fmt.Sprintf("  %d", i+1), b.ID(), "by its "+b.How(), b.Since())
+			t.row(fmt.Sprintf("  %d", i+1), b.ID(), "by its "+b.How(), vm.Since(b))
 		}
 		t.flush()
 	}

@@ -197,6 +197,9 @@ func (vm VM) Next() string {
 	case StateRefused:
 		return "mend the patch or the labels of the VM's template: KubeVirt tries again by itself"
 	case StateFailed:
+		if vm.Restart {
+			return restart + ", which gives it what binds now"
+		}
 		return "mend what the message names, then " + restart
 	case StateOutdated:
 		if vm.Restart {
@@ -219,8 +222,14 @@ func (b Binding) How() string {
 	return fmt.Sprintf("label %s%s: %q", prefix, b.Name, b.Value)
 }
 
-// Since says in words whether the VM runs with a patch.
-func (b Binding) Since() string {
+// Since says in words whether the VM runs with a patch that binds it. One that failed runs with none.
+func (vm VM) Since(b Binding) string {
+	switch {
+	case vm.State == StateFailed && slices.Contains(vm.Blamed, b.ID()):
+		return "failed"
+	case vm.State == StateFailed:
+		return ""
+	}
 	return map[string]string{"yes": "in force", "changed": "in force as it was before it changed", "no": "after a restart"}[b.InForce]
 }
 

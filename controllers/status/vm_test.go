@@ -173,3 +173,23 @@ func TestRestarted(t *testing.T) {
 		t.Errorf("an instance that is no JSON: %v", err)
 	}
 }
+
+// TestFailedInWords pins what is said of a VM of which a start failed: no patch is in force.
+func TestFailedInWords(t *testing.T) {
+	a, b := Binding{Kind: "DomainPatch", Namespace: "vms", Name: "a", InForce: "yes"}, Binding{Kind: "DomainPatch", Namespace: "vms", Name: "b", InForce: "yes"}
+	vm := VM{Namespace: "vms", Name: "vm", State: StateFailed, Patches: []Binding{a, b}, Blamed: []string{b.ID()}}
+	if got := vm.Since(a) + "|" + vm.Since(b); got != "|failed" {
+		t.Errorf("a VM that failed has its patches %q", got)
+	}
+	if got, want := vm.Next(), "mend what the message names, then virtctl restart -n vms vm"; got != want {
+		t.Errorf("next is %q, want %q", got, want)
+	}
+	vm.Restart = true
+	if got, want := vm.Next(), "virtctl restart -n vms vm, which gives it what binds now"; got != want {
+		t.Errorf("once the patches were changed, next is %q, want %q", got, want)
+	}
+	vm.State = StateCurrent
+	if got := vm.Since(b); got != "in force" {
+		t.Errorf("a current VM has its patch %q", got)
+	}
+}
