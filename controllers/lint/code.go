@@ -26,7 +26,7 @@ func (c *Code) URL() string { return docs + strings.ToLower(c.ID) }
 var (
 	Unreadable = &Code{"DP001", "unreadable", Error,
 		"The file is no YAML or JSON, or no object of DomainPatch as this version knows it.",
-		"Correct the field; kubectl explain lists those that there are."}
+		"Correct what the message names; kubectl explain domainpatch.spec lists the fields that there are."}
 	Refused = &Code{"DP002", "refused-by-api-server", Error,
 		"The API server refuses the object: a field is missing, too long, or not for that op.",
 		"Correct the field as the message says; docs of the API list every field."}
