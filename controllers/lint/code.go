@@ -81,7 +81,7 @@ var (
 		"Select by labels, or give namespaceSelector or matchConditions."}
 	UnusedVariable = &Code{"DP114", "unused-variable", Warning,
 		"Nothing reads the variable, yet the VM does not start where it has no value.",
-		"Remove it, or correct the name where it is read."}
+		"Remove it, or correct how it is read: variables.NAME in expressions, $(NAME) in texts."}
 	Overwritten = &Code{"DP115", "overwritten-rule", Warning,
 		"A later rule of the same patch writes the same place, so that this one has no effect.",
 		"Remove one of the two."}
