@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -44,7 +45,7 @@ type hookScript struct {
 
 // run gives what the script writes to stdout. It is called as KubeVirt's sidecar-shim calls
 // it, in a scratch folder, without stdin, and in a process group of its own, which is killed
-// when the context or the time ends.
+// when the context or the time ends, or a signal asks this program to end.
 func (h *hookScript) run(ctx context.Context, document, vmi []byte) ([]byte, error) {
 	path, err := filepath.Abs(h.path)
 	if err != nil {
@@ -59,6 +60,8 @@ func (h *hookScript) run(ctx context.Context, document, vmi []byte) ([]byte, err
 	}
 	defer os.RemoveAll(scratch) // whatever the script left there
 
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	ctx, end := context.WithTimeoutCause(ctx, h.limit, fmt.Errorf("it ran for %v, the time that KubeVirt gives a hook, and was killed", h.limit))
 	defer end()
 	ctx, kill := context.WithCancelCause(ctx)
