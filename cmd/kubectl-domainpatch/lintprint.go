@@ -10,6 +10,7 @@ import (
 
 	"github.com/domainpatch/domainpatch/cmd/terminal"
 	"github.com/domainpatch/domainpatch/controllers/lint"
+	"github.com/domainpatch/domainpatch/controllers/offline"
 )
 
 // lintResult is what lint found.
@@ -78,12 +79,12 @@ func printFinding(s streams, f *lint.Finding) {
 	if f.Field != "" {
 		field = f.Field + ": "
 	}
-	fmt.Fprintf(s.out, "%s: %s %s (%s): %s%s\n", where, terminal.Paint(s.out, colour, string(f.Severity)), f.ID, f.Name, field, f.Message)
+	fmt.Fprintf(s.out, "%s: %s %s (%s): %s\n", offline.Printable(where), terminal.Paint(s.out, colour, string(f.Severity)), f.ID, f.Name, offline.Printable(field+f.Message))
 	for line := range strings.Lines(f.Excerpt) {
 		fmt.Fprintln(s.out, "    "+strings.TrimSuffix(line, "\n"))
 	}
 	if f.Fix != "" {
-		fmt.Fprintln(s.out, "    "+terminal.Paint(s.out, terminal.Green, "fix:")+" "+f.Fix)
+		fmt.Fprintln(s.out, "    "+terminal.Paint(s.out, terminal.Green, "fix:")+" "+offline.Printable(f.Fix))
 	}
 }
 

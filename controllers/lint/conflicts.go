@@ -39,7 +39,7 @@ func (l *Linter) remember(s *subject) {
 	}
 	at := s.origin.Position("metadata.name", 0)
 	l.remembered = append(l.remembered, &remembered{Patch: conflict.Patch{Patch: slim, Writes: writes},
-		at: at, line: s.origin.Excerpt(at), silent: s.silent[Conflict.ID]})
+		at: at, line: withoutSecret(s.origin.Excerpt(at)), silent: s.silent[Conflict.ID]})
 }
 
 // conflicts finds the patches that write different things to one place of one VM.

@@ -239,7 +239,7 @@ func (l *Linter) mistakes(code *Code, mistakes []offline.Mistake, refused []stri
 			continue
 		}
 		l.findings = append(l.findings, Finding{Code: code, Position: m.Position, Object: m.Object, Field: m.Field,
-			Message: m.Reason, Fix: code.Fix, Excerpt: m.Excerpt})
+			Message: m.Reason, Fix: code.Fix, Excerpt: withoutSecret(m.Excerpt)})
 	}
 }
 
@@ -263,7 +263,7 @@ func (s *subject) report(code *Code, field string, offset int, message, fix stri
 		return
 	}
 	at := s.origin.Position(field, offset)
-	f := Finding{Code: code, Position: at, Object: s.id, Field: field, Message: message, Fix: fix, Excerpt: s.origin.Excerpt(at)}
+	f := Finding{Code: code, Position: at, Object: s.id, Field: field, Message: message, Fix: fix, Excerpt: withoutSecret(s.origin.Excerpt(at))}
 	if code == Secret {
 		f.Excerpt = ""
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,6 +120,34 @@ func TestSecretsStayIn(t *testing.T) {
 	}
 	if f := findings[0]; strings.Contains(f.Message+f.Fix+f.Excerpt+f.Field, secret) {
 		t.Errorf("the secret is shown: %q, %q, %q", f.Message, f.Fix, f.Excerpt)
+	}
+}
+
+// TestSecretsBesideStayIn looks for a secret in the findings about what stands in its line.
+func TestSecretsBesideStayIn(t *testing.T) {
+	for name, tc := range map[string]struct{ reason, spec, secret, code string }{
+		"warning":  {"the path counts", `domain: [{op: set, path: "/domain/devices/disk[1]/driver/@cache", value: AKIAIOSFODNN7EXAMPLE}]`, "AKIAIOSFODNN7EXAMPLE", PositionInList.ID},
+		"key":      {"the path counts", `domain: [{op: set, path: "/domain/devices/graphics[1]/@passwd", value: hunter2}]`, "hunter2", PositionInList.ID},
+		"error":    {"it does not compile", `domain: [{op: merge, path: /domain/devices, xml: "<graphics passwd='hunter2'/>"}]`, "hunter2", DoesNotCompile.ID},
+		"unread":   {"a field is unknown", `cloudInit: [{target: userData, op: add, path: /a, value: {password: hunter2}, frob: 1}]`, "hunter2", Unreadable.ID},
+		"conflict": {"two write one place", `domain: [{op: set, path: "/domain/devices/graphics/@passwd", value: hunter2}, {op: set, path: "/domain/devices/graphics/@passwd", value: hunter2}]`, "hunter2", Overwritten.ID},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := New(Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Read("a.yaml", []byte(clusterPatch(tc.spec)))
+			findings, _ := l.Findings()
+			if !slices.ContainsFunc(findings, func(f Finding) bool { return f.ID == tc.code }) {
+				t.Errorf("%s, but there is no %s", tc.reason, tc.code)
+			}
+			for _, f := range findings {
+				if strings.Contains(f.Message+f.Fix+f.Excerpt+f.Field, tc.secret) {
+					t.Errorf("%s: %s shows the secret: %q, %q, %q", tc.reason, f.ID, f.Message, f.Fix, f.Excerpt)
+				}
+			}
+		})
 	}
 }
 

@@ -63,6 +63,17 @@ func checkSecrets(s *subject) {
 	}
 }
 
+// secretWord is in lines that may hold a secret under the name of one.
+var secretWord = lazyregexp.New(`(?i)password|passwd|passphrase|secret|token|api_?key|private_?key|credential|psk`)
+
+// withoutSecret is an excerpt, or nothing where it may show a secret, whatever it is to show.
+func withoutSecret(excerpt string) string {
+	if secretWord().MatchString(excerpt) || secretIn(excerpt) != "" {
+		return ""
+	}
+	return excerpt
+}
+
 func lastToken(pointer string) string { return pointer[strings.LastIndexByte(pointer, '/')+1:] }
 
 // secretIn says what kind of secret a text seems to hold; empty for none.

@@ -38,7 +38,7 @@ func (workload) isKubeVirts(group, kind string) bool {
 func (o Objects) Workloads() []string {
 	var all []string
 	for _, w := range o.workloads {
-		all = append(all, printable(w.origin.doc.file+": "+w.id))
+		all = append(all, Printable(w.origin.doc.file+": "+w.id))
 	}
 	return all
 }

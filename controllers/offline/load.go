@@ -232,7 +232,7 @@ func (f *found) object(origin *Origin, asJSON []byte) {
 		if w := (workload{origin: origin, id: id, json: asJSON}); w.isKubeVirts(group, h.Kind) {
 			f.workloads = append(f.workloads, w)
 		}
-		f.skipped = append(f.skipped, printable(origin.doc.file+": "+id))
+		f.skipped = append(f.skipped, Printable(origin.doc.file+": "+id))
 	}
 	for _, err := range errs {
 		f.refuse(origin, id, err)

@@ -37,18 +37,22 @@ func (m *Mistake) String() string {
 			text.WriteString(part + ": ")
 		}
 	}
-	return printable(text.String() + m.Reason)
+	return Printable(text.String() + m.Reason)
 }
 
-// printable takes what would end the line, or command a terminal, out of a text from files.
-func printable(text string) string {
+// Printable takes what would end the line, command a terminal, or show it in another order out of
+// a text from files or from a cluster.
+func Printable(text string) string {
 	return strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) {
+		if isCommand(c) {
 			return unicode.ReplacementChar
 		}
 		return c
 	}, text)
 }
+
+// isCommand says whether a terminal acts on a character instead of showing it.
+func isCommand(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) }
 
 // Mistakes takes the errors of this package apart: one Mistake for each that was joined. An
 // error of another origin is a Mistake with a reason alone.
@@ -149,7 +153,7 @@ func (d *source) excerpt(at Position) string {
 	}
 	line := []rune(text)
 	for i, c := range line {
-		if c != '\t' && unicode.IsControl(c) {
+		if c != '\t' && isCommand(c) {
 			line[i] = unicode.ReplacementChar
 		}
 	}

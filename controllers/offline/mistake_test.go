@@ -184,8 +184,8 @@ func TestMistakesOfHostileFiles(t *testing.T) {
 	if len(missing) < many {
 		t.Errorf("%d mistakes, want one for each of %d rules", len(missing), many)
 	}
-	for _, m := range mistakesIn("kind: DomainPatch\nmetadata: {name: \"a\\n\\e[31m\"} # \x1b[31m\n") {
-		if strings.ContainsAny(m.String(), "\n\x1b") || strings.Contains(m.Excerpt, "\x1b") {
+	for _, m := range mistakesIn("kind: DomainPatch\nmetadata: {name: \"a\\n\\e[31m\\u202e\"} # \x1b[31m\u202e\n") {
+		if strings.ContainsAny(m.String(), "\n\x1b\u202e") || strings.ContainsAny(m.Excerpt, "\x1b\u202e") {
 			t.Errorf("%q with excerpt %q commands a terminal", m.String(), m.Excerpt)
 		}
 	}
