@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -192,14 +193,14 @@ func (o *lintOptions) lintFiles(files offline.Files, result *lintResult) error {
 // Files are read twice, since policies may stand behind what they limit.
 func (o *lintOptions) lintTogether(files offline.Files, inputs []offline.Input, result *lintResult) error {
 	var policies []v1alpha1.DomainPatchPolicy
-	var stdin []byte
+	once := map[string][]byte{}
 	for _, in := range inputs {
 		data, err := files.Read(in.Name)
 		if err != nil {
 			return err
 		}
-		if in.Name == offline.Stdin {
-			stdin = data
+		if in.Named && !isRegular(in.Name) {
+			once[in.Name] = data
 		}
 		if bytes.Contains(data, []byte(bundle.KindDomainPatchPolicy)) {
 			objects, _, _ := offline.ParseObjects(in.Name, data) // what is wrong is told later
@@ -211,8 +212,8 @@ func (o *lintOptions) lintTogether(files offline.Files, inputs []offline.Input, 
 		return err
 	}
 	for _, in := range inputs {
-		data := stdin
-		if in.Name != offline.Stdin {
+		data, ok := once[in.Name]
+		if !ok {
 			if data, err = files.Read(in.Name); err != nil {
 				return err
 			}
@@ -227,6 +228,12 @@ func (o *lintOptions) lintTogether(files offline.Files, inputs []offline.Input, 
 	}
 	result.add(l, len(inputs))
 	return nil
+}
+
+// isRegular tells whether a file can be read twice: standard input and pipes give their bytes once.
+func isRegular(name string) bool {
+	info, err := os.Stat(name)
+	return name != offline.Stdin && err == nil && info.Mode().IsRegular()
 }
 
 // tryDomain has the paths of a case tried on its domain.
