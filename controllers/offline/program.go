@@ -47,6 +47,7 @@ func Compile(ctx context.Context, objects Objects, vmi *VMI, all bool) (*Program
 		p.Bundle, err = buildAll(ctx, patches, render.Policies(objects.namespace(vmi), objects.Policies), compiled)
 	default:
 		p.Bundle, err = render.Render(ctx, vmi.VMI, objects.namespace(vmi), render.Objects{Patches: patches, Policies: objects.Policies}, compiled)
+		err = vmi.locate(err)
 	}
 	if vmi != nil {
 		p.vmi = vmi.JSON

@@ -21,6 +21,23 @@ const defaultNamespace = "default"
 type VMI struct {
 	render.VMI
 	Namespace string
+	// File is where it was read, for errors about its labels; empty for unknown.
+	File string
+}
+
+// locate adds the file of the VMI to errors that are not about a patch.
+func (v *VMI) locate(err error) error {
+	if err == nil || v.File == "" {
+		return err
+	}
+	var errs []error
+	for _, m := range Mistakes(err) {
+		if m.File == "" && m.Object == "" {
+			m.File = v.File
+		}
+		errs = append(errs, &located{Mistake: m, err: err})
+	}
+	return errors.Join(errs...)
 }
 
 // ParseVMI reads a VirtualMachineInstance, or makes one of a VirtualMachine's template
@@ -38,7 +55,11 @@ func (f Files) VMI(name string) (*VMI, error) {
 	if found := (*located)(nil); err != nil && !errors.As(err, &found) {
 		err = fmt.Errorf("%s: %w", Shown(name), err)
 	}
-	return vmi, err
+	if err != nil {
+		return nil, err
+	}
+	vmi.File = Shown(name)
+	return vmi, nil
 }
 
 func parseVMI(file string, data []byte) (*VMI, error) {

@@ -20,8 +20,8 @@ func (r *Response) fail(pane, text string, err error) {
 	for _, m := range offline.Mistakes(err) {
 		p := Problem{Severity: string(lint.Error), Pane: pane, Line: m.Line, Column: m.Column}
 		switch {
-		case m.File == panePatches:
-			p.Pane = panePatches
+		case m.File == panePatches || m.File == paneVMI:
+			p.Pane = m.File
 		case m.Line == 0:
 			p.Line, p.Column = placeOf(text, err)
 		}

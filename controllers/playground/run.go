@@ -111,6 +111,7 @@ func (r *Response) vmi(text string) *offline.VMI {
 		r.fail(paneVMI, text, err)
 		return nil
 	}
+	vmi.File = paneVMI
 	return vmi
 }
 

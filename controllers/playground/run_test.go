@@ -137,6 +137,14 @@ func TestProblems(t *testing.T) {
 			change: func(r *Request) { r.VMI = "kind: Pod" },
 			want:   Problem{Pane: paneVMI, Message: `kind "Pod" is neither VirtualMachineInstance nor VirtualMachine`},
 		},
+		"demand": {
+			reason: "a patch pasted over a sample's, whose VMI demands another",
+			change: func(r *Request) {
+				r.VMI = `{kind: VirtualMachineInstance, metadata: {name: x, labels: {domainpatch.kubevirt.io/gone: "true"}}}`
+			},
+			want: Problem{Pane: paneVMI,
+				Message: "label domainpatch.kubevirt.io/gone: DomainPatch default/gone does not exist: create it, or remove the label from the VM template"},
+		},
 		"too long": {
 			reason: "a file that somebody dropped",
 			change: func(r *Request) { r.Domain = strings.Repeat(" ", maxBytes+1) },
