@@ -87,8 +87,22 @@ The exit code is 1 if there is an error, with --fail-on warning also if there is
 	f.StringVar(&o.explain, "explain", "", "explain a code")
 	outputVar(c, &o.output, "text", lintOutputs)
 	o.from.register(f)
+	completeFlag(c, "explain", codeCompletions(lint.Warning, lint.Error))
+	completeFlag(c, "disable", codeCompletions(lint.Warning))
+	completeFlag(c, "fail-on", []string{"error", "warning"})
 	f.Lookup("cluster").Hidden = false // kubectl's flag of that name, which is rare, is another one
 	return c
+}
+
+// codeCompletions are the codes of some severities, with their names.
+func codeCompletions(severities ...lint.Severity) []string {
+	var all []string
+	for _, code := range lint.Codes() {
+		if slices.Contains(severities, code.Severity) {
+			all = append(all, code.ID+"\t"+code.Name)
+		}
+	}
+	return all
 }
 
 func (o *lintOptions) validate() error {

@@ -38,8 +38,12 @@ func (o outputs) refuse(name string) error {
 // outputVar adds the flag --output (-o) with its completion.
 func outputVar(c *cobra.Command, value *string, byDefault string, all outputs) {
 	c.Flags().StringVarP(value, "output", "o", byDefault, strings.Join(all.names(), ", "))
-	err := c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(all, cobra.ShellCompDirectiveNoFileComp))
-	if err != nil {
-		panic(err) // the flag was added a line above
+	completeFlag(c, "output", all)
+}
+
+// completeFlag completes a flag that was added before by what it may be.
+func completeFlag(c *cobra.Command, name string, values []string) {
+	if err := c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // there is no such flag, or it has its completion already
 	}
 }
