@@ -6,6 +6,7 @@ package patch
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/cel-go/cel"
@@ -25,19 +26,21 @@ func celErrors(text string, issues *cel.Issues, variables []string) error {
 
 // celAdvice says what to do about a message of CEL that does not say it.
 func celAdvice(message string, variables []string) string {
-	for _, name := range variables {
-		if message == fmt.Sprintf("undeclared reference to '%s'", name) {
-			return ": write variables." + name
-		}
-	}
-	switch {
+	name, isUnknown := strings.CutPrefix(message, "undeclared reference to ")
+	switch name = strings.Trim(name, "'"); {
 	case strings.Contains(message, "'_?_:_'") && strings.Contains(message, "null"):
 		return ": write dyn(null) for null in a conditional"
-	case strings.Contains(message, "undeclared reference to 'xpath'"):
+	case !isUnknown:
+		return ""
+	case slices.Contains(variables, name):
+		return ": write variables." + name
+	case name == "metadata" || name == "spec":
+		return ": write vmi." + name
+	case name == "xpath":
 		return ": only the expressions of domain rules see the domain"
-	case strings.Contains(message, "undeclared reference to 'current'"):
+	case name == "current":
 		return ": only the expression of a domain rule sees the present value"
-	case strings.Contains(message, "undeclared reference to 'variables'"):
+	case name == "variables":
 		return ": variables are computed after the matchConditions"
 	}
 	return ""

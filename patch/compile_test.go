@@ -150,6 +150,9 @@ func TestCompilePatchRefuses(t *testing.T) {
 			p.Variables = []bundle.Variable{{Name: "a", Expression: "variables.b"}, {Name: "b", Expression: "1"}}
 		}, "spec.variables[0].expression: variables.b is not defined before its use"},
 		"variable, xpath": {func(p *bundle.Patch) { p.Variables = []bundle.Variable{{Name: "a", Expression: "xpath('//a')"}} }, "spec.variables[0].expression: 1:6: undeclared reference to 'xpath': only the expressions of domain rules see the domain"},
+		"variable, metadata": {func(p *bundle.Patch) {
+			p.Variables = []bundle.Variable{{Name: "a", Expression: "metadata.name"}}
+		}, "spec.variables[0].expression: 1:1: undeclared reference to 'metadata': write vmi.metadata"},
 		"variable, bare": {func(p *bundle.Patch) {
 			p.Variables = []bundle.Variable{{Name: "a", Expression: "'x'"}, {Name: "b", Expression: "a + 'y'"}}
 		}, "spec.variables[1].expression: 1:1: undeclared reference to 'a': write variables.a"},
