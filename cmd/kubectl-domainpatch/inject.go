@@ -35,6 +35,8 @@ gives equal output, so the result can be kept in Git. A changed patch gives anot
 inject again, apply, and restart the VM. Nothing deletes the old ConfigMap; a VM that runs may
 still need it to migrate.
 
+With --recursive (-R), the VMI of a case folder, as "kubectl domainpatch test" runs it, is left out.
+
 Output of an earlier call may be the input of the next: entries are replaced, not repeated.`
 
 const injectExample = `  # A VM, patched, into the cluster

@@ -56,7 +56,8 @@ func walkFolders(dir string, seen map[string]bool, visit func(string, []os.DirEn
 	return links, nil
 }
 
-// expand lists the files of a folder; any other name stands for itself.
+// expand lists the files of a folder; any other name stands for itself. The VMI of a case folder below it
+// is for the test alone: inject would write it among the VMs.
 func (f Files) expand(name string) ([]string, error) {
 	if name == Stdin {
 		return []string{name}, nil
@@ -67,8 +68,10 @@ func (f Files) expand(name string) ([]string, error) {
 	}
 	var files []string
 	err = walk(name, func(dir string, entries []os.DirEntry) bool {
+		_, isCase := inputsOf(dir, entries)
 		for _, e := range entries {
-			if !e.IsDir() && isObjectFile(e.Name()) {
+			isTestVMI := isCase && dir != name && e.Name() == caseVMI
+			if !e.IsDir() && isObjectFile(e.Name()) && !isTestVMI {
 				files = append(files, filepath.Join(dir, e.Name()))
 			}
 		}
