@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,26 @@ import (
 
 func main() {
 	// Signals end the program at once, also while it waits for input.
-	os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+	out := &output{File: os.Stdout}
+	code := run(context.Background(), os.Args[1:], streams{os.Stdin, out, os.Stderr})
+	if code == 0 && out.failed != nil {
+		fmt.Fprintln(os.Stderr, "error: "+out.failed.Error())
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// output is stdout. It remembers that something could not be written, for those who do not look.
+type output struct {
+	*os.File
+	failed error
+}
+
+// Write implements io.Writer.
+func (o *output) Write(text []byte) (int, error) {
+	n, err := o.File.Write(text)
+	o.failed = cmp.Or(o.failed, err)
+	return n, err
 }
 
 // streams are what the commands read and write.
