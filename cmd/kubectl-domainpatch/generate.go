@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/signal"
 	"path/filepath"
 	"regexp"
@@ -301,11 +300,6 @@ func (p *generatedPatch) find(ctx context.Context, c *change, vmi *offline.VMI) 
 		return inFile(c.file, err)
 	}
 	return nil
-}
-
-// writeFile writes a file of a case folder.
-func writeFile(dir, name string, data []byte) error {
-	return os.WriteFile(filepath.Join(dir, name), data, 0o644)
 }
 
 // inFile names the file that an error is about.

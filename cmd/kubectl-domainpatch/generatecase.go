@@ -39,7 +39,7 @@ func (o *generateOptions) writeCase(ctx context.Context, s streams, p *generated
 	}
 	defer os.RemoveAll(scratch) // it is a copy
 	for _, name := range names {
-		if err := writeFile(scratch, name, files[name]); err != nil {
+		if err := offline.WriteFile(filepath.Join(scratch, name), files[name]); err != nil {
 			return err
 		}
 	}
@@ -50,7 +50,7 @@ func (o *generateOptions) writeCase(ctx context.Context, s streams, p *generated
 		return err
 	}
 	for _, name := range names {
-		if err := writeFile(o.folder, name, files[name]); err != nil {
+		if err := offline.WriteFile(filepath.Join(o.folder, name), files[name]); err != nil {
 			return err
 		}
 	}

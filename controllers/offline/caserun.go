@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -66,7 +65,7 @@ func (r *CaseResult) Update() (updated []string, err error) {
 			left = append(left, m)
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(r.Dir, m.File), m.Got, 0o644); err != nil {
+		if err := WriteFile(filepath.Join(r.Dir, m.File), m.Got); err != nil {
 			return updated, err
 		}
 		updated = append(updated, m.File)
