@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
+	"github.com/domainpatch/domainpatch/test/freeport"
 )
 
 // kubeVirtNamespace is KubeVirt's own.
@@ -133,7 +134,7 @@ func (c *Cluster) startServer(name, account string, args ...string) (kubeVirtSer
 	if err != nil {
 		return kubeVirtServer{}, err
 	}
-	port, err := freePort()
+	port, err := freeport.Find()
 	if err != nil {
 		return kubeVirtServer{}, err
 	}

@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/domainpatch/domainpatch/test/freeport"
 )
 
 // ManagerUser is the user as whom the manager talks to the API server.
@@ -51,6 +53,6 @@ func (c *Cluster) RestartManager(ctx context.Context, number int) error {
 
 // FreeAddress is one on 127.0.0.1 where nobody listens. Somebody else may take it before it is used.
 func FreeAddress() (string, error) {
-	port, err := freePort()
+	port, err := freeport.Find()
 	return fmt.Sprintf("127.0.0.1:%d", port), err
 }

@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/domainpatch/domainpatch/test/freeport"
 )
 
 // restartDelay is how long a manager that ended by itself stays away. A kubelet waits longer.
@@ -35,11 +37,11 @@ type replica struct {
 
 // newReplica makes a replica that serves on ports of its own.
 func newReplica(name string, args []string) (*replica, error) {
-	port, err := freePort()
+	port, err := freeport.Find()
 	if err != nil {
 		return nil, err
 	}
-	health, err := freePort()
+	health, err := freeport.Find()
 	if err != nil {
 		return nil, err
 	}
