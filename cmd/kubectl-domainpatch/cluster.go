@@ -6,7 +6,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc" // as kubectl, for kubeconfigs with that auth provider
 	"k8s.io/client-go/tools/clientcmd"
@@ -43,6 +46,23 @@ var rareFlags = []string{
 	clientcmd.FlagBearerToken, clientcmd.FlagImpersonate, clientcmd.FlagImpersonateUID, clientcmd.FlagImpersonateGroup, "as-user-extra",
 	clientcmd.FlagUsername, clientcmd.FlagPassword, clientcmd.FlagTimeout, clientcmd.FlagDisableCompression, clientcmd.FlagProxyURL,
 	clientcmd.FlagClusterName, clientcmd.FlagAuthInfoName,
+}
+
+// complete completes --context by the kubeconfig's contexts, and offers no files for --namespace.
+func (f *clusterFlags) complete(c *cobra.Command) {
+	contexts := func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		rules := clientcmd.NewDefaultClientConfigLoadingRules()
+		rules.ExplicitPath = f.kubeconfig
+		config, err := rules.Load()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return slices.Sorted(maps.Keys(config.Contexts)), cobra.ShellCompDirectiveNoFileComp
+	}
+	if err := c.RegisterFlagCompletionFunc(clientcmd.FlagContext, contexts); err != nil {
+		panic(err) // the flag is not registered
+	}
+	completeFlag(c, clientcmd.FlagNamespace, nil)
 }
 
 // connect gives a reader for the chosen cluster, and the namespace that is meant where none is

@@ -87,6 +87,7 @@ The exit code is 1 if there is an error, with --fail-on warning also if there is
 	f.StringVar(&o.explain, "explain", "", "explain a code")
 	outputVar(c, &o.output, "text", lintOutputs)
 	o.from.register(f)
+	o.from.complete(c)
 	completeFlag(c, "explain", codeCompletions(lint.Warning, lint.Error))
 	completeFlag(c, "disable", codeCompletions(lint.Warning))
 	completeFlag(c, "fail-on", []string{"error", "warning"})

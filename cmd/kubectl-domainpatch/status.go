@@ -86,6 +86,7 @@ func newStatus(s streams) *cobra.Command {
 	}
 	f := c.Flags()
 	o.register(f)
+	o.clusterFlags.complete(c)
 	f.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "look into all namespaces")
 	f.StringVarP(&o.selector, "selector", "l", "", "label selector for the objects of the kind; without a kind, for VMs")
 	outputVar(c, &o.output, "text", statusOutputs)
