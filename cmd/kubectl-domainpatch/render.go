@@ -120,6 +120,9 @@ func (o *renderOptions) validate() error {
 func (o *renderOptions) run(ctx context.Context, s streams) error {
 	r := &rendering{files: offline.Files{Stdin: s.in, Recursive: o.recursive}}
 	err := o.render(ctx, r)
+	if err != nil && o.vmi == "" && strings.Contains(err.Error(), "no such key") {
+		r.notes = append(r.notes, "without --vmi expressions see a VMI without name, labels, annotations and spec")
+	}
 	if err != nil || o.output == "xml" {
 		r.tell(s.err)
 	}
