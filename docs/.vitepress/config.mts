@@ -5,6 +5,7 @@ import { defineConfig } from 'vitepress'
 import { captions } from './captions.mts'
 import { repository, repositoryLinks, slug } from './links.mts'
 import { sidebar } from './sidebar.mts'
+import { words } from './words.mts'
 
 export default defineConfig({
   title: 'DomainPatch',
@@ -27,6 +28,7 @@ export default defineConfig({
     config(md) {
       repositoryLinks(md)
       captions(md)
+      words(md)
     },
   },
   themeConfig: {
