@@ -14,8 +14,10 @@ import (
 
 	"github.com/antchfx/xmlquery"
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/config"
 	"github.com/domainpatch/domainpatch/controllers/offline"
 	"github.com/domainpatch/domainpatch/patch/document"
@@ -57,6 +59,10 @@ func TestWarnings(t *testing.T) {
 		"ThatDisk":           {"in the domain that was given", `domain: [{op: set, path: "/domain/devices/disk[alias/@name='ua-root']/iotune/total_iops_sec", value: "5"}]`, nil, oneDisk},
 		"DiskOfVariable":     {"known when a VM starts", `{variables: [{name: d, expression: "'x'"}], domain: [{op: set, path: "/domain/devices/disk[alias/@name='$(d)']/iotune/total_iops_sec", value: "5"}]}`, nil, oneDisk},
 		"VMAPI":              {"one field", `domain: [{op: set, path: /domain/features/smm/@state, value: "on"}]`, []string{"DP101"}, ""},
+		"VMAPIRemoval":       {"no field takes a serial number away", `domain: [{op: remove, path: "/domain/devices/disk[alias/@name='ua-a']/serial"}]`, nil, ""},
+		"MadeAttribute":      {"a rule above writes it", `domain: [{op: set, path: /domain/memory/@dumpCore, value: "on"}, {op: replace, path: /domain/memory/@dumpCore, value: "off"}]`, []string{"DP115"}, ""},
+		"OptionalLater":      {"the later rule may not come about", `domain: [{op: set, path: /domain/title, value: a}, {op: set, path: /domain/title, value: b, expect: Any}]`, nil, ""},
+		"RandomKey":          {"letters and digits as a generator makes them", `domain: [{op: set, path: /domain/title, value: q7Zp2LwXv9RtK4sBn8YdM3fHj6GcQ1aE}]`, []string{"DP108"}, ""},
 		"VMAPIValue":         {"the field cannot say unsafe", `domain: [{op: set, path: "/domain/devices/disk[alias/@name='ua-a']/driver/@cache", value: unsafe}]`, nil, ""},
 		"VMAPIUnknownValue":  {"the value may be one that the field cannot say", `domain: [{op: set, path: "/domain/devices/disk[alias/@name='ua-a']/driver/@cache", expression: "vmi.metadata.name"}]`, nil, ""},
 		"VMAPIPart":          {"the rest of the device is in no field", `domain: [{op: add, path: /domain/devices, xml: "<sound model='ich9'><codec type='micro'/></sound>"}]`, nil, ""},
@@ -334,4 +340,20 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestPolicyOfAnotherNamespace checks that a policy limits the namespaces alone that it selects.
+func TestPolicyOfAnotherNamespace(t *testing.T) {
+	policy := v1alpha1.DomainPatchPolicy{}
+	policy.Name = "limits"
+	policy.Spec.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"limited": "yes"}}
+	policy.Spec.Allow = []v1alpha1.AllowedPath{{Path: "/domain/cpu"}}
+	options := Options{Policies: []v1alpha1.DomainPatchPolicy{policy}, Namespaces: map[string]map[string]string{"free": nil, "bound": {"limited": "yes"}}}
+	for namespace, want := range map[string][]string{"free": nil, "bound": {Denied.ID}} {
+		got, _ := read(t, options, "apiVersion: domainpatch.kubevirt.io/v1alpha1\nkind: DomainPatch\nmetadata: {name: p, namespace: "+namespace+"}\n"+
+			"spec: {domain: [{op: set, path: /domain/title, value: a}]}\n")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("in namespace %s (-want +got):\n%s", namespace, diff)
+		}
+	}
 }
