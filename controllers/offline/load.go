@@ -168,10 +168,18 @@ type found struct {
 	errs    []error
 }
 
+// maxMistakes is after how many mistakes no more documents of a file are read: it is something else
+// than objects, and each mistake takes a kilobyte.
+const maxMistakes = 1000
+
 // ParseObjects is Files.Objects for the bytes of one file.
 func ParseObjects(file string, data []byte) (objects Objects, skipped []string, err error) {
 	var f found
 	for _, doc := range sources(file, data) {
+		if len(f.errs) >= maxMistakes {
+			f.errs = append(f.errs, doc.mistake(Position{File: file, Line: doc.above + 1}, "", "", fmt.Errorf("%d mistakes above: the rest of the file was not read", len(f.errs))))
+			break
+		}
 		asJSON, err := doc.toJSON()
 		if err != nil {
 			f.errs = append(f.errs, err)

@@ -184,6 +184,9 @@ func TestMistakesOfHostileFiles(t *testing.T) {
 	if len(missing) < many {
 		t.Errorf("%d mistakes, want one for each of %d rules", len(missing), many)
 	}
+	if wrong := mistakesIn(strings.Repeat("---\na\n", 2*maxMistakes)); len(wrong) != maxMistakes+1 || !strings.Contains(wrong[maxMistakes].Reason, "not read") {
+		t.Errorf("%d mistakes, want %d and one that says so", len(wrong), maxMistakes)
+	}
 	for _, m := range mistakesIn("kind: DomainPatch\nmetadata: {name: \"a\\n\\e[31m\\u202e\"} # \x1b[31m\u202e\n") {
 		if strings.ContainsAny(m.String(), "\n\x1b\u202e") || strings.ContainsAny(m.Excerpt, "\x1b\u202e") {
 			t.Errorf("%q with excerpt %q commands a terminal", m.String(), m.Excerpt)
