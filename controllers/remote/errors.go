@@ -89,7 +89,7 @@ func (e *NotFound) Error() string {
 	if e.namespace != "" {
 		where = " in namespace " + e.namespace
 	}
-	return fmt.Sprintf("there is no %s %q%s", e.resource, e.name, where)
+	return fmt.Sprintf("there is no %s %q%s", e.resource.Kind, e.name, where)
 }
 
 // explain says what an error means to who asked.

@@ -24,22 +24,23 @@ import (
 type Resource struct {
 	schema.GroupVersion
 	Name string // plural
+	Kind string // of one object
 	page int    // objects in a page, at most
 }
 
 // The resources that decide what VMs get, and that tell how they fare.
 var (
-	DomainPatches           = Resource{v1alpha1.GroupVersion, "domainpatches", pageSize}
-	ClusterDomainPatches    = Resource{v1alpha1.GroupVersion, "clusterdomainpatches", pageSize}
-	DomainPatchPolicies     = Resource{v1alpha1.GroupVersion, "domainpatchpolicies", pageSize}
-	VirtualMachines         = Resource{kubevirt.GroupVersion, "virtualmachines", pageSize}
-	VirtualMachineInstances = Resource{kubevirt.GroupVersion, "virtualmachineinstances", pageSize}
-	KubeVirts               = Resource{kubevirt.GroupVersion, "kubevirts", pageSize}
-	Plugins                 = Resource{kubevirt.PluginGroupVersion, "plugins", pageSize}
-	Namespaces              = Resource{core, "namespaces", pageSize}
-	Events                  = Resource{core, "events", pageSize}
+	DomainPatches           = Resource{v1alpha1.GroupVersion, "domainpatches", "DomainPatch", pageSize}
+	ClusterDomainPatches    = Resource{v1alpha1.GroupVersion, "clusterdomainpatches", "ClusterDomainPatch", pageSize}
+	DomainPatchPolicies     = Resource{v1alpha1.GroupVersion, "domainpatchpolicies", "DomainPatchPolicy", pageSize}
+	VirtualMachines         = Resource{kubevirt.GroupVersion, "virtualmachines", "VirtualMachine", pageSize}
+	VirtualMachineInstances = Resource{kubevirt.GroupVersion, "virtualmachineinstances", "VirtualMachineInstance", pageSize}
+	KubeVirts               = Resource{kubevirt.GroupVersion, "kubevirts", "KubeVirt", pageSize}
+	Plugins                 = Resource{kubevirt.PluginGroupVersion, "plugins", "Plugin", pageSize}
+	Namespaces              = Resource{core, "namespaces", "Namespace", pageSize}
+	Events                  = Resource{core, "events", "Event", pageSize}
 	// A bundle may have half a megabyte.
-	ConfigMaps = Resource{core, "configmaps", pageSize / 10}
+	ConfigMaps = Resource{core, "configmaps", "ConfigMap", pageSize / 10}
 )
 
 var core = schema.GroupVersion{Version: "v1"}

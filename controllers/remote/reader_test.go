@@ -108,7 +108,7 @@ func TestGetErrors(t *testing.T) {
 	if !errors.As(err, &missing) {
 		t.Errorf("%v is no NotFound", err)
 	}
-	check(t, err, "the object", `there is no domainpatches.domainpatch.kubevirt.io "acme" in namespace vms`)
+	check(t, err, "the object", `there is no DomainPatch "acme" in namespace vms`)
 
 	reader, _ = server(t, 404, "404 page not found\n")
 	_, err = remote.Get[json.RawMessage](t.Context(), reader, remote.DomainPatches, "vms", "acme")
