@@ -30,7 +30,7 @@ const (
 	StateUnknown State = "Unknown"
 	// StateCurrent: it runs with what it would get.
 	StateCurrent State = "Current"
-	// StateStopped: it does not run. What binds is what it will start with.
+	// StateStopped: it does not run. What binds is what it will start with. Why tells of a start that failed.
 	StateStopped State = "Stopped"
 )
 
@@ -82,7 +82,7 @@ type machine struct {
 	// Of a VM without a VirtualMachineInstance:
 	isStopped bool
 	phase     string
-	failure   string // why KubeVirt could not create the VirtualMachineInstance
+	failure   string // why KubeVirt could not create the VirtualMachineInstance, or that the last one failed
 }
 
 // isConcerned tells whether a VM is shown: patches have to do with it, or its labels ask for one.
@@ -115,7 +115,7 @@ func (m *machine) tell(f *fare.Fare, isBlind, isDenied bool) VM {
 	case m.isStopped && isOurRefusal(m.failure):
 		vm.State, vm.Why = StateRefused, m.failure
 	case m.isStopped:
-		vm.State = StateStopped
+		vm.State, vm.Why = StateStopped, m.failure
 	case f.Failure != "":
 		vm.State, vm.Why = StateFailed, f.Failure
 	case isBlind || !f.Known && isDenied:
@@ -206,6 +206,10 @@ func (vm VM) Next() string {
 			return restart
 		}
 		return "mend the patch or the labels of the VM's template before it is restarted"
+	case StateStopped:
+		if vm.Why != "" {
+			return fmt.Sprintf("see why: kubectl get events -n %s --field-selector involvedObject.name=%s", vm.Namespace, vm.Name)
+		}
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ package status
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -106,7 +107,8 @@ func TestTell(t *testing.T) {
 		"Refused": {"it would not start", refersTo("a"), nil, nil, stop(""), false, false, StateRefused, false, "DomainPatch vms/a does not exist", ""},
 		"RefusedByWebhook": {"as KubeVirt says", refersTo("a"), nil, patches{a}, stop(`admission webhook "mutate.vmi.domainpatch.kubevirt.io" denied the request: no`), false, false,
 			StateRefused, false, "denied the request: no", "a label "},
-		"FailedElsewhere": {"not our business", refersTo("a"), nil, patches{a}, stop(`admission webhook "other" denied the request: no`), false, false, StateStopped, false, "", "a label "},
+		"FailedElsewhere": {"not our refusal, but why it is stopped", refersTo("a"), nil, patches{a}, stop(`admission webhook "other" denied the request: no`), false, false,
+			StateStopped, false, `admission webhook "other" denied the request: no`, "a label "},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -144,6 +146,31 @@ func TestTell(t *testing.T) {
 // stop makes a VM of a VMI that KubeVirt could not create, or that nobody started.
 func stop(failure string) func(*machine, stored) {
 	return func(m *machine, _ stored) { m.isStopped, m.phase, m.failure = true, "Stopped", failure }
+}
+
+// TestCrashLoop tells of a VM whose VirtualMachineInstance failed and is gone.
+func TestCrashLoop(t *testing.T) {
+	for name, tc := range map[string]struct{ status, why string }{
+		"Waits": {`{"printableStatus": "CrashLoopBackOff", "startFailure": {"consecutiveFailCount": 3, "retryAfterTimestamp": "2026-01-02T03:04:05Z"}}`,
+			"its start failed, 3 in a row: KubeVirt tries again at 2026-01-02T03:04:05Z"},
+		"NoTime": {`{"printableStatus": "CrashLoopBackOff", "startFailure": {"consecutiveFailCount": 1}}`, "its start failed, 1 in a row: KubeVirt tries again"},
+		"Create": {`{"printableStatus": "Stopped", "conditions": [{"type": "Failure", "status": "True", "message": "no quota"}], "startFailure": {"consecutiveFailCount": 1}}`, "no quota"},
+		"Never":  {`{"printableStatus": "Stopped"}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var v virtualMachine
+			if err := json.Unmarshal([]byte(`{"metadata": {"namespace": "vms", "name": "vm"}, "status": `+tc.status+`}`), &v); err != nil {
+				t.Fatal(err)
+			}
+			vm := v.machine().tell(&fare.Fare{Wish: &fare.Wish{}}, false, false)
+			if vm.State != StateStopped || vm.Why != tc.why {
+				t.Errorf("%s, %q; want %s, %q", vm.State, vm.Why, StateStopped, tc.why)
+			}
+			if got, want := vm.Next() != "", tc.why != ""; got != want {
+				t.Errorf("next is %q", vm.Next())
+			}
+		})
+	}
 }
 
 // TestRestarted takes labels and annotations from the template, and KubeVirt's own from the instance.

@@ -8,7 +8,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,7 +28,23 @@ type virtualMachine struct {
 	Status                  struct {
 		PrintableStatus string               `json:"printableStatus"`
 		Conditions      []kubevirt.Condition `json:"conditions"`
+		StartFailure    *startFailure        `json:"startFailure"`
 	} `json:"status"`
+}
+
+// startFailure is what KubeVirt keeps of VirtualMachineInstances that failed before they ran (kubevirt
+// staging/src/kubevirt.io/api/core/v1/types.go, VirtualMachineStartFailure).
+type startFailure struct {
+	ConsecutiveFailCount int          `json:"consecutiveFailCount"`
+	RetryAfterTimestamp  *metav1.Time `json:"retryAfterTimestamp"`
+}
+
+func (f *startFailure) String() string {
+	text := fmt.Sprintf("its start failed, %d in a row: KubeVirt tries again", f.ConsecutiveFailCount)
+	if f.RetryAfterTimestamp != nil {
+		text += " at " + f.RetryAfterTimestamp.UTC().Format(time.RFC3339)
+	}
+	return text
 }
 
 // conditionFailure is the condition of a VirtualMachine whose VirtualMachineInstance could not be
@@ -117,6 +135,9 @@ func (v *virtualMachine) machine() *machine {
 	if t := v.Spec.Template; t != nil {
 		m.vmi.Labels = t.Metadata.Labels
 		_ = json.Unmarshal(t.Spec.Raw, &m.vmi.Spec) // the API server has checked it; without volumes at worst
+	}
+	if f := v.Status.StartFailure; f != nil {
+		m.failure = f.String()
 	}
 	for _, condition := range v.Status.Conditions {
 		if condition.Type == conditionFailure && condition.Status == metav1.ConditionTrue {
