@@ -140,14 +140,7 @@ func (o *lintOptions) run(ctx context.Context, s streams) error {
 	case o.explain != "":
 		return explainCode(s, lint.Find(o.explain))
 	}
-	files := offline.Files{Stdin: s.in}
-	var result lintResult
-	var err error
-	if o.cluster {
-		err = o.lintCluster(ctx, files, &result)
-	} else {
-		err = o.lintFiles(files, &result)
-	}
+	result, err := o.lint(ctx, offline.Files{Stdin: s.in})
 	if err != nil {
 		return err
 	}
@@ -165,19 +158,35 @@ func (o *lintOptions) run(ctx context.Context, s streams) error {
 	return nil
 }
 
+// lint reads the domains of the flags once: they may be pipes, and every case folder is tried on them.
+func (o *lintOptions) lint(ctx context.Context, files offline.Files) (result lintResult, err error) {
+	domains := make([]domainFile, len(o.domains))
+	for i, name := range o.domains {
+		if domains[i], err = readDomain(files, name); err != nil {
+			return result, err
+		}
+	}
+	if o.cluster {
+		err = o.lintCluster(ctx, domains, &result)
+	} else {
+		err = o.lintFiles(files, domains, &result)
+	}
+	return result, err
+}
+
 // options are those of a Linter that looks at objects with these policies among them.
 func (o *lintOptions) options(policies []v1alpha1.DomainPatchPolicy) lint.Options {
 	return lint.Options{Disabled: o.disabled, Policies: policies, Plugins: o.plugins}
 }
 
-// newLinter makes a Linter that tries paths on the domains of the flags.
-func (o *lintOptions) newLinter(files offline.Files, options lint.Options) (*lint.Linter, error) {
+// newLinter makes a Linter that tries paths on the domains.
+func newLinter(domains []domainFile, options lint.Options) (*lint.Linter, error) {
 	l, err := lint.New(options)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range o.domains {
-		if err := tryDomain(files, l, name); err != nil {
+	for _, d := range domains {
+		if err := d.try(l); err != nil {
 			return nil, err
 		}
 	}
@@ -185,7 +194,7 @@ func (o *lintOptions) newLinter(files offline.Files, options lint.Options) (*lin
 }
 
 // lintFiles lints the files together, and every case folder alone.
-func (o *lintOptions) lintFiles(files offline.Files, result *lintResult) error {
+func (o *lintOptions) lintFiles(files offline.Files, domains []domainFile, result *lintResult) error {
 	inputs, err := offline.Inputs(o.files)
 	if err != nil {
 		return err
@@ -194,19 +203,19 @@ func (o *lintOptions) lintFiles(files offline.Files, result *lintResult) error {
 	for _, in := range inputs {
 		if in.Case == "" {
 			together = append(together, in)
-		} else if err := o.lintTogether(files, []offline.Input{in}, result); err != nil {
+		} else if err := o.lintTogether(files, domains, []offline.Input{in}, result); err != nil {
 			return err
 		}
 	}
 	if len(together) == 0 {
 		return nil
 	}
-	return o.lintTogether(files, together, result)
+	return o.lintTogether(files, domains, together, result)
 }
 
 // lintTogether lints file by file: in memory is one file, and of each patch what it writes.
 // Files are read twice, since policies may stand behind what they limit.
-func (o *lintOptions) lintTogether(files offline.Files, inputs []offline.Input, result *lintResult) error {
+func (o *lintOptions) lintTogether(files offline.Files, domains []domainFile, inputs []offline.Input, result *lintResult) error {
 	var policies []v1alpha1.DomainPatchPolicy
 	once := map[string][]byte{}
 	for _, in := range inputs {
@@ -222,7 +231,7 @@ func (o *lintOptions) lintTogether(files offline.Files, inputs []offline.Input, 
 			policies = append(policies, objects.Policies...)
 		}
 	}
-	l, err := o.newLinter(files, o.options(policies))
+	l, err := newLinter(domains, o.options(policies))
 	if err != nil {
 		return err
 	}
@@ -233,8 +242,14 @@ func (o *lintOptions) lintTogether(files offline.Files, inputs []offline.Input, 
 				return err
 			}
 		}
-		if err := tryDomain(files, l, in.Domain); err != nil {
-			return err
+		if in.Domain != "" {
+			own, err := readDomain(files, in.Domain)
+			if err == nil {
+				err = own.try(l)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		skipped := l.Read(offline.Shown(in.Name), data)
 		if in.Named {
@@ -251,17 +266,24 @@ func isRegular(name string) bool {
 	return name != offline.Stdin && err == nil && info.Mode().IsRegular()
 }
 
-// tryDomain has the paths of a case tried on its domain.
-func tryDomain(files offline.Files, l *lint.Linter, name string) error {
-	if name == "" {
-		return nil
-	}
+// domainFile is a libvirt domain XML as it was read.
+type domainFile struct {
+	name string
+	xml  []byte
+}
+
+func readDomain(files offline.Files, name string) (domainFile, error) {
 	xml, err := files.Read(name)
-	if err == nil {
-		err = l.Domain(xml)
-	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return domainFile{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return domainFile{name, xml}, nil
+}
+
+// try has a Linter try paths on the domain.
+func (d domainFile) try(l *lint.Linter) error {
+	if err := l.Domain(d.xml); err != nil {
+		return fmt.Errorf("%s: %w", d.name, err)
 	}
 	return nil
 }

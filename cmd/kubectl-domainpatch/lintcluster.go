@@ -21,7 +21,7 @@ import (
 // lintCluster lints what is in a cluster, page by page: with another version of this program, that
 // is what an upgrade of the operator would say. What the user may not read of the rest of the
 // cluster is told in a note, and done without.
-func (o *lintOptions) lintCluster(ctx context.Context, files offline.Files, result *lintResult) error {
+func (o *lintOptions) lintCluster(ctx context.Context, domains []domainFile, result *lintResult) error {
 	reader, _, err := o.from.connect()
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func (o *lintOptions) lintCluster(ctx context.Context, files offline.Files, resu
 	if err != nil {
 		return err
 	}
-	l, err := o.newLinter(files, options)
+	l, err := newLinter(domains, options)
 	if err != nil {
 		return err
 	}
