@@ -103,7 +103,7 @@ func row(d description) string {
 	for _, l := range d.labels {
 		labels = append(labels, fmt.Sprintf("`%s`: %s", l.name, strings.Join(l.values, ", ")))
 	}
-	return fmt.Sprintf("| `%s` | %s | %s | %s |", d.name, d.kind, strings.Join(labels, "; "), d.help)
+	return fmt.Sprintf("| `%s` | %s | %s | %s |", d.name, d.help, d.kind, strings.Join(labels, "; "))
 }
 
 func TestCertificate(t *testing.T) {
