@@ -174,7 +174,7 @@ func (c *compiled) applyDomainRules(call *domainCall, before *PatchReport, repor
 	call.authors.current = report.Patch
 	for i := range c.domain {
 		r := &c.domain[i]
-		call.budget = &selector.Budget{Context: call.ctx}
+		call.budget, call.refused = &selector.Budget{Context: call.ctx}, nil
 		call.document = &documentValue{doc: call.doc, budget: call.budget}
 		rule, err := r.run(call, ruleBefore(before, i))
 		report.Rules = append(report.Rules, rule)
@@ -248,7 +248,7 @@ func (r *domainRule) places(call *domainCall) (nodes []selector.Node, done effec
 // as unexpected, and leaves all of them alone if one was expected and there are several: the
 // edit may stand already, and nobody can tell where.
 func expected[T any](r *domainRule, call *domainCall, found []T) (edit []T, unexpected, err error) {
-	err = r.checkExpect(len(found))
+	err = r.checkExpect(call, len(found))
 	if err == nil || !call.repeat {
 		return found, nil, err
 	}
@@ -259,12 +259,32 @@ func expected[T any](r *domainRule, call *domainCall, found []T) (edit []T, unex
 }
 
 // checkExpect compares the number of nodes with what the rule expects.
-func (r *domainRule) checkExpect(found int) error {
+func (r *domainRule) checkExpect(call *domainCall, found int) error {
 	switch {
 	case r.expect == bundle.ExpectSome && found == 0:
-		return fmt.Errorf("%s selects nothing, at least one node is expected", r.Path)
+		return fmt.Errorf("%s selects nothing, at least one node is expected%s", r.Path, r.stop(call))
+	case r.expect == bundle.ExpectOne && found == 0:
+		return fmt.Errorf("%s selects 0 nodes, exactly one is expected%s", r.Path, r.stop(call))
 	case r.expect == bundle.ExpectOne && found != 1:
 		return fmt.Errorf("%s selects %d nodes, exactly one is expected", r.Path, found)
 	}
 	return nil
+}
+
+// stop says where the path of the rule, which selects nothing, stops; empty where that is not
+// known, or there is more to say. It quotes the patch, not the values of its variables.
+func (r *domainRule) stop(call *domainCall) string {
+	path, err := r.expandedPath(&call.input)
+	if err != nil || call.refused != nil {
+		return ""
+	}
+	reach := path.Reach(call.doc, call.budget)
+	if reach.Nodes == 0 {
+		return ""
+	}
+	reached, missing := r.path.Spell(reach)
+	if reach.Nodes == 1 {
+		return fmt.Sprintf(": %s selects 1 node, without %s", reached, missing)
+	}
+	return fmt.Sprintf(": %s selects %d nodes, none with %s", reached, reach.Nodes, missing)
 }

@@ -198,7 +198,11 @@ func TestDomainFails(t *testing.T) {
 		rule bundle.DomainRule
 		want string
 	}{
-		"set selects nothing":     {set("/domain/devices/disk[target/@dev='vdz']/driver/@cache", "none"), "spec.domain[0]: /domain/devices/disk[target/@dev='vdz']/driver/@cache selects nothing, at least one node is expected"},
+		"set selects nothing":     {set("/domain/devices/disk[target/@dev='vdz']/driver/@cache", "none"), "spec.domain[0]: /domain/devices/disk[target/@dev='vdz']/driver/@cache selects nothing, at least one node is expected: /domain/devices/disk selects 2 nodes, none with [target/@dev='vdz']"},
+		"set stops at a name":     {set("/domain/devices/watchdog/@model", "i6300esb"), "selects nothing, at least one node is expected: /domain/devices selects 1 node, without watchdog"},
+		"test stops at @":         {bundle.DomainRule{Op: bundle.OpTest, Path: "//disk/target/@nosuch", Expect: bundle.ExpectOne}, "selects 0 nodes, exactly one is expected: //disk/target selects 2 nodes, none with @nosuch"},
+		"test stops at a number":  {bundle.DomainRule{Op: bundle.OpTest, Path: "//disk[3]/target"}, "expected: //disk selects 2 nodes, none with [3]"},
+		"test stops below":        {bundle.DomainRule{Op: bundle.OpTest, Path: "/domain/os//nosuch/x[1]"}, "expected: /domain/os selects 1 node, without //nosuch"},
 		"set invents no device":   {set("/domain/devices/watchdog/@model", "i6300esb"), "selects nothing"},
 		"set invents no root":     {set("/domains/x", "y"), "selects nothing"},
 		"set invents no second":   {set("//disk[alias]/driver[@type='raw']/@cache", "x"), "selects nothing"},

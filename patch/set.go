@@ -25,7 +25,6 @@ type target struct {
 
 // applySet makes every target hold the text, creating what is missing.
 func applySet(r *domainRule, call *domainCall) (effect, error) {
-	call.refused = nil
 	targets, err := r.targets(call)
 	if err != nil {
 		return effect{}, err

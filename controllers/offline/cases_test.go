@@ -99,7 +99,7 @@ spec:
   domain:
   - {op: test, path: /domain/nosuch}
 `
-	failure = "DomainPatch default/p: spec.domain[0]: /domain/nosuch selects nothing, at least one node is expected"
+	failure = "DomainPatch default/p: spec.domain[0]: /domain/nosuch selects nothing, at least one node is expected: /domain selects 1 node, without nosuch"
 )
 
 // TestRunCase pins what is said about folders that are wrong.

@@ -116,7 +116,7 @@ func TestProblems(t *testing.T) {
 			reason: "a rule that fails on the domain is a problem of the rule",
 			change: func(r *Request) { r.Domain = "<domain/>"; r.Patches = strings.Replace(r.Patches, "set", "test", 1) },
 			want: Problem{Pane: panePatches, Line: 6, Column: 5,
-				Message: "DomainPatch default/p: spec.domain[0]: /domain/name selects nothing, at least one node is expected"},
+				Message: "DomainPatch default/p: spec.domain[0]: /domain/name selects nothing, at least one node is expected: /domain selects 1 node, without name"},
 		},
 		"XML": {
 			reason: "a document that does not parse is a problem of its pane",
