@@ -64,7 +64,8 @@ demo: controlplane kubevirt ## The main job on real parts: from a DomainPatch to
 
 .PHONY: cluster
 cluster: controlplane kubevirt ## A cluster that stays until Ctrl-C, for your own patches and VMs; shows what they change
-	go run ./hack/demo -stay
+	@go build -o $(BIN)/demo ./hack/demo # go run would end a Ctrl-C with an error
+	@$(BIN)/demo -stay
 
 # $(call debian,PROGRAM,PACKAGE) installs a package of Debian's unless the program is there.
 define debian
