@@ -39,8 +39,6 @@ var vmFields = []vmField{
 	{"/domain/cpu/topology/@sockets", "domain.cpu.sockets", "", nil},
 	{"/domain/cpu/topology/@threads", "domain.cpu.threads", "", nil},
 	{"/domain/vcpu", "domain.cpu.cores", "", nil},
-	{"/domain/cputune/vcpupin/@cpuset", "domain.cpu.dedicatedCpuPlacement", "", nil},
-	{"/domain/cputune/emulatorpin/@cpuset", "domain.cpu.isolateEmulatorThread", "", nil},
 	{"/domain/memory", "domain.memory.guest", "", nil},
 	{"/domain/currentMemory", "domain.memory.guest", "", nil},
 	{"/domain/maxMemory", "domain.memory.maxGuest", "", nil},
@@ -110,9 +108,7 @@ var vmFields = []vmField{
 	// Disks
 	{"/domain/devices/disk/driver/@cache", "domain.devices.disks[].cache", "", []string{"none", "writethrough", "writeback"}},
 	{"/domain/devices/disk/driver/@io", "domain.devices.disks[].io", "", []string{"native", "threads"}},
-	{"/domain/devices/disk/driver/@iothread", "domain.devices.disks[].dedicatedIOThread", "", nil},
 	{"/domain/devices/disk/driver/@error_policy", "domain.devices.disks[].errorPolicy", "", nil},
-	{"/domain/devices/disk/driver/@queues", "domain.devices.blockMultiQueue", "", nil},
 	{"/domain/devices/disk/serial", "domain.devices.disks[].serial", "", nil},
 	{"/domain/devices/disk/boot/@order", "domain.devices.disks[].bootOrder", "", nil},
 	{"/domain/devices/disk/blockio/@logical_block_size", "domain.devices.disks[].blockSize.custom.logical", "", nil},
@@ -130,7 +126,6 @@ var vmFields = []vmField{
 	{"/domain/devices/interface/boot/@order", "domain.devices.interfaces[].bootOrder", "", nil},
 	{"/domain/devices/interface/acpi/@index", "domain.devices.interfaces[].acpiIndex", "", nil},
 	{"/domain/devices/interface/address/@bus", "domain.devices.interfaces[].pciAddress", "", nil},
-	{"/domain/devices/interface/driver/@queues", "domain.devices.networkInterfaceMultiqueue", "", nil},
 	{"/domain/devices/interface/link/@state", "domain.devices.interfaces[].state", "", []string{"up", "down"}},
 
 	// Other devices
