@@ -115,33 +115,22 @@ func (p *generatedPatch) bound(vmi []byte) ([]byte, error) {
 		return nil, err
 	}
 	at := document.Content[0]
-	if kind := field(at, "kind"); kind.Value == "VirtualMachine" {
-		at = field(field(at, "spec"), "template")
+	if kind := offline.MemberOrNew(at, "kind"); kind.Value == "VirtualMachine" {
+		at = offline.MemberOrNew(offline.MemberOrNew(at, "spec"), "template")
 	}
 	prefix := v1alpha1.DomainPatchReferencePrefix
 	if p.cluster {
 		prefix = v1alpha1.ClusterDomainPatchReferencePrefix
 	}
-	labels := field(field(at, "metadata"), "labels")
+	labels := offline.MemberOrNew(offline.MemberOrNew(at, "metadata"), "labels")
+	if labels.Alias != nil { // what shares them keeps them as they are
+		*labels = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: slices.Clone(labels.Alias.Content)}
+	}
 	for i := len(labels.Content) - 2; i >= 0; i -= 2 {
 		if name := labels.Content[i].Value; strings.HasPrefix(name, v1alpha1.DomainPatchReferencePrefix) || strings.HasPrefix(name, v1alpha1.ClusterDomainPatchReferencePrefix) {
 			labels.Content = slices.Delete(labels.Content, i, i+2)
 		}
 	}
-	*field(labels, prefix+p.name) = *textNode("true")
+	*offline.MemberOrNew(labels, prefix+p.name) = *textNode("true")
 	return encodeYAML(&document)
-}
-
-// field finds a field of a mapping, or adds it. What is no mapping becomes one.
-func field(n *yaml.Node, name string) *yaml.Node {
-	if n.Kind != yaml.MappingNode {
-		*n = yaml.Node{Kind: yaml.MappingNode}
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == name {
-			return n.Content[i+1]
-		}
-	}
-	n.Content = append(n.Content, textNode(name), &yaml.Node{})
-	return n.Content[len(n.Content)-1]
 }

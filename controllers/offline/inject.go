@@ -190,11 +190,11 @@ func (w workload) annotatedYAML(path []string, annotations map[string]string) ([
 	}
 	if len(annotations) > 0 {
 		for _, name := range path {
-			at = memberOrNew(at, name)
+			at = MemberOrNew(at, name)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
-		value := memberOrNew(at, key)
+		value := MemberOrNew(at, key)
 		value.SetString(annotations[key])
 		value.Tag, value.Content = "!!str", nil
 	}
@@ -208,8 +208,9 @@ func (w workload) annotatedYAML(path []string, annotations map[string]string) ([
 	return out.Bytes(), encoder.Close()
 }
 
-// memberOrNew is a field of a mapping, which gets it if it has none. A null becomes a mapping.
-func memberOrNew(n *yaml.Node, name string) *yaml.Node {
+// MemberOrNew is a field of a mapping, or of one that an alias names, which gets it if it has none. A null
+// becomes a mapping.
+func MemberOrNew(n *yaml.Node, name string) *yaml.Node {
 	n = dereferenced(n)
 	if n.Kind != yaml.MappingNode {
 		n.Kind, n.Tag, n.Value, n.Style = yaml.MappingNode, "!!map", "", 0
