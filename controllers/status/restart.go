@@ -48,7 +48,7 @@ func (c *Cluster) Restart(ctx context.Context, namespace, name string) (*Restart
 		return nil, err
 	}
 	template, err := c.instance(ctx, remote.VirtualMachines, namespace, name)
-	if err = c.tolerate(err, "the labels and annotations of the VM's template are taken to be those of its VirtualMachineInstance"); err != nil {
+	if err = c.tolerate(err, withoutTemplates); err != nil {
 		return nil, err
 	}
 	r := &Restart{}
@@ -136,6 +136,9 @@ func (i *instance) restarted(template *instance) (*instance, error) {
 	}
 	return parseInstance(text)
 }
+
+// withoutTemplates is what follows where VirtualMachines may not be read.
+const withoutTemplates = "the labels and annotations of a VM's template are taken to be those of its VirtualMachineInstance"
 
 // kubeVirtKeys begin the labels and annotations that KubeVirt writes on instances.
 const kubeVirtKeys = "kubevirt.io/"

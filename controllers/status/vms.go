@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -52,7 +53,8 @@ func (f *startFailure) String() string {
 const conditionFailure = "Failure"
 
 // VMs lists the VMs that patches have to do with, by namespace and name. The scope's labels are those of a
-// VirtualMachineInstance, or of the template of a VM that is stopped.
+// VirtualMachineInstance, or of the template of a VM that is stopped. What binds a VM that runs is judged by
+// the labels that its template would give it at a restart.
 func (c *Cluster) VMs(ctx context.Context, s Scope) ([]VM, error) {
 	if s.Namespace == "" {
 		if err := c.preload(ctx); err != nil {
@@ -60,12 +62,16 @@ func (c *Cluster) VMs(ctx context.Context, s Scope) ([]VM, error) {
 		}
 	}
 	judges := &judges{cluster: c, by: map[string]*judge{}}
+	templates, err := c.templates(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	var all []VM
-	running := map[[2]string]bool{}
 	add := func(m *machine) error {
 		if !s.selects(m.vmi.Labels) {
 			return nil
 		}
+		m.restart(templates[m.key()])
 		vm, err := judges.tell(ctx, m)
 		if err == nil && vm != nil {
 			all = append(all, *vm)
@@ -73,7 +79,7 @@ func (c *Cluster) VMs(ctx context.Context, s Scope) ([]VM, error) {
 		return err
 	}
 	n, slim := 0, kubevirt.Slim()
-	err := remote.List(ctx, c.Reader, remote.VirtualMachineInstances, remote.Selection{Namespace: s.Namespace}, func(items []kubevirt.VirtualMachineInstance) error {
+	err = remote.List(ctx, c.Reader, remote.VirtualMachineInstances, remote.Selection{Namespace: s.Namespace}, func(items []kubevirt.VirtualMachineInstance) error {
 		for i := range items {
 			if items[i].HasEnded() {
 				continue
@@ -82,10 +88,10 @@ func (c *Cluster) VMs(ctx context.Context, s Scope) ([]VM, error) {
 			if err != nil {
 				return err
 			}
-			running[[2]string{m.vmi.Namespace, m.vmi.Name}] = true
 			if err := add(m); err != nil {
 				return err
 			}
+			delete(templates, m.key()) // it runs
 		}
 		n += len(items)
 		c.progress("virtualmachineinstances", n)
@@ -94,14 +100,27 @@ func (c *Cluster) VMs(ctx context.Context, s Scope) ([]VM, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = c.stopped(ctx, s, func(m *machine) error {
-		if running[[2]string{m.vmi.Namespace, m.vmi.Name}] {
-			return nil
+	for _, m := range slices.SortedFunc(maps.Values(templates), byName) {
+		if err := add(m); err != nil {
+			return nil, err
 		}
-		return add(m)
-	})
+	}
 	slices.SortFunc(all, func(a, b VM) int { return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name)) })
-	return all, err
+	return all, nil
+}
+
+func byName(a, b *machine) int {
+	return cmp.Or(cmp.Compare(a.vmi.Namespace, b.vmi.Namespace), cmp.Compare(a.vmi.Name, b.vmi.Name))
+}
+
+// key is the VM's namespace and name.
+func (m *machine) key() [2]string { return [2]string{m.vmi.Namespace, m.vmi.Name} }
+
+// restart gives a VM that runs the labels that it would start with; nil for no VirtualMachine.
+func (m *machine) restart(template *machine) {
+	if template != nil && !m.isStopped {
+		m.vmi.Labels = renewed(m.vmi.Labels, template.vmi.Labels)
+	}
 }
 
 func newMachine(vmi *kubevirt.VirtualMachineInstance, slim cache.TransformFunc) (*machine, error) {
@@ -109,23 +128,21 @@ func newMachine(vmi *kubevirt.VirtualMachineInstance, slim cache.TransformFunc) 
 	return &machine{vmi: *vmi}, err
 }
 
-// stopped tells of all VirtualMachines as they would start.
-func (c *Cluster) stopped(ctx context.Context, s Scope, found func(*machine) error) error {
-	n := 0
+// templates are all VirtualMachines as they would start.
+func (c *Cluster) templates(ctx context.Context, s Scope) (map[[2]string]*machine, error) {
+	n, found := 0, map[[2]string]*machine{}
 	err := remote.List(ctx, c.Reader, remote.VirtualMachines, remote.Selection{Namespace: s.Namespace}, func(items []virtualMachine) error {
 		for i := range items {
-			if items[i].DeletionTimestamp != nil {
-				continue
-			}
-			if err := found(items[i].machine()); err != nil {
-				return err
+			if items[i].DeletionTimestamp == nil {
+				m := items[i].machine()
+				found[m.key()] = m
 			}
 		}
 		n += len(items)
 		c.progress("virtualmachines", n)
 		return nil
 	})
-	return c.tolerate(err, "VMs that do not run are not shown")
+	return found, c.tolerate(err, "VMs that do not run are not shown, and "+withoutTemplates)
 }
 
 // machine is what the VM would start as.
@@ -250,14 +267,21 @@ func (c *Cluster) VM(ctx context.Context, namespace, name string) (VM, error) {
 }
 
 func (c *Cluster) machine(ctx context.Context, namespace, name string) (*machine, error) {
+	vm, unread := remote.Get[virtualMachine](ctx, c.Reader, remote.VirtualMachines, namespace, name)
 	vmi, err := remote.Get[kubevirt.VirtualMachineInstance](ctx, c.Reader, remote.VirtualMachineInstances, namespace, name)
-	if err == nil && !vmi.HasEnded() {
-		return newMachine(&vmi, kubevirt.Slim())
+	var none *remote.NotFound
+	if errors.As(err, &none) || err == nil && vmi.HasEnded() {
+		return vm.machine(), unread
 	}
-	var missing *remote.NotFound
-	if err != nil && !errors.As(err, &missing) {
+	if err != nil {
 		return nil, err
 	}
-	vm, err := remote.Get[virtualMachine](ctx, c.Reader, remote.VirtualMachines, namespace, name)
-	return vm.machine(), err
+	m, err := newMachine(&vmi, kubevirt.Slim())
+	if err != nil || errors.As(unread, &none) {
+		return m, err
+	}
+	if unread == nil {
+		m.restart(vm.machine())
+	}
+	return m, c.tolerate(unread, withoutTemplates)
 }
