@@ -177,7 +177,7 @@ func (o *statusOptions) run(ctx context.Context, s streams) error {
 	}
 	for _, note := range view.cluster.Notes() {
 		if o.output != "json" {
-			fmt.Fprintln(s.err, "note: "+note)
+			fmt.Fprintln(s.err, "note: "+inLine(note))
 		}
 	}
 	return nil

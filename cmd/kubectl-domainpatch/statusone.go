@@ -146,6 +146,25 @@ func unified(oldName string, old []byte, newName string, new []byte) string {
 	return string(text)
 }
 
+// printf prints what a terminal does not act on: a text of the cluster's stays in its line.
+func (v *statusView) printf(format string, args ...any) {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = inLine(text)
+		}
+	}
+	fmt.Fprintf(v.out, format, args...)
+}
+
+// printableLines are lines that a terminal shows and does not act on.
+func printableLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = inLine(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
 func (v *statusView) printOne(all *statusOfOne) {
 	switch {
 	case all.Patch != nil:
@@ -160,7 +179,7 @@ func (v *statusView) printOne(all *statusOfOne) {
 }
 
 func (v *statusView) printPatch(p *status.Patch, vms []status.VM) {
-	fmt.Fprintf(v.out, "%s\n", p.ID())
+	v.printf("%s\n", p.ID())
 	v.conditions(p.Conditions, p.Why)
 	var failed, restart []status.VM
 	stopped := 0
@@ -174,7 +193,7 @@ func (v *statusView) printPatch(p *status.Patch, vms []status.VM) {
 			stopped++
 		}
 	}
-	fmt.Fprintf(v.out, "VMs: %d (%d do not start, %d to restart, %d stopped)\n", len(vms), len(failed), len(restart), stopped)
+	v.printf("VMs: %d (%d do not start, %d to restart, %d stopped)\n", len(vms), len(failed), len(restart), stopped)
 	v.list("Do not start:", failed)
 	v.list("Restart these, so that they run with what binds now:", restart)
 }
@@ -184,16 +203,16 @@ func (v *statusView) list(title string, vms []status.VM) {
 	if len(vms) == 0 {
 		return
 	}
-	fmt.Fprintf(v.out, "\n%s\n", title)
+	v.printf("\n%s\n", title)
 	for i, vm := range vms {
 		if v.limit > 0 && i == v.limit {
-			fmt.Fprintf(v.out, "  and %d more: --limit 0 shows all\n", len(vms)-i)
+			v.printf("  and %d more: --limit 0 shows all\n", len(vms)-i)
 			break
 		}
-		fmt.Fprintf(v.out, "  %s/%s: %s\n", vm.Namespace, vm.Name, cmp.Or(vm.Why, string(vm.State)))
+		v.printf("  %s/%s: %s\n", vm.Namespace, vm.Name, cmp.Or(vm.Why, string(vm.State)))
 	}
 	if next := vms[0].Next(); next != "" {
-		fmt.Fprintf(v.out, "Next: %s\n", next)
+		v.printf("Next: %s\n", next)
 	}
 }
 
@@ -204,24 +223,24 @@ func (v *statusView) conditions(all []metav1.Condition, why string) {
 	}
 	t.flush()
 	if len(all) == 0 {
-		fmt.Fprintf(v.out, "  %s\n", why)
+		v.printf("  %s\n", why)
 	}
 }
 
 func (v *statusView) printPolicy(p *status.Policy) {
-	fmt.Fprintf(v.out, "DomainPatchPolicy %s, for namespaces: %s\n", p.Name, p.Namespaces)
+	v.printf("DomainPatchPolicy %s, for namespaces: %s\n", p.Name, p.Namespaces)
 	v.conditions(p.Conditions, p.Why)
-	fmt.Fprintf(v.out, "Allows %d paths:\n", len(p.Allow))
+	v.printf("Allows %d paths:\n", len(p.Allow))
 	for _, a := range p.Allow {
-		fmt.Fprintf(v.out, "  %s\n", a.Path)
+		v.printf("  %s\n", a.Path)
 		if a.Reason != "" {
-			fmt.Fprintf(v.out, "      %s\n", a.Reason)
+			v.printf("      %s\n", a.Reason)
 		}
 	}
 }
 
 func (v *statusView) printVM(vm *status.VM, r *restartChanges) {
-	fmt.Fprintf(v.out, "VM %s/%s\n", vm.Namespace, vm.Name)
+	v.printf("VM %s/%s\n", vm.Namespace, vm.Name)
 	t := newTable(v)
 	t.row("  Phase", cmp.Or(vm.Phase, "-"))
 	t.row("  State", vm.State)
@@ -248,11 +267,11 @@ func (v *statusView) printVM(vm *status.VM, r *restartChanges) {
 
 func (v *statusView) printChanges(r *restartChanges) {
 	for _, left := range r.LeftOut {
-		fmt.Fprintf(v.out, "\nA start leaves out a patch: %s\n", left)
+		v.printf("\nA start leaves out a patch: %s\n", left)
 	}
 	switch {
 	case r.Refused != "":
-		fmt.Fprintf(v.out, "\nA start would be refused: %s\n", r.Refused)
+		v.printf("\nA start would be refused: %s\n", r.Refused)
 		return
 	case !r.Known:
 		return
@@ -262,13 +281,13 @@ func (v *statusView) printChanges(r *restartChanges) {
 	}
 	for _, text := range []string{r.Domain, r.Rules} {
 		if text != "" {
-			fmt.Fprintf(v.out, "\n%s", terminal.Diff(v.out, []byte(text)))
+			fmt.Fprintf(v.out, "\n%s", terminal.Diff(v.out, []byte(printableLines(text))))
 		}
 	}
 }
 
 func (v *statusView) printBundle(b *status.Bundle) {
-	fmt.Fprintf(v.out, "ConfigMap %s/%s\n", b.Namespace, b.Name)
+	v.printf("ConfigMap %s/%s\n", b.Namespace, b.Name)
 	t := newTable(v)
 	t.row("  SHA-256", b.SHA256)
 	t.row("  Size", fmt.Sprintf("%d bytes", b.Bytes))
@@ -284,9 +303,9 @@ func (v *statusView) printBundle(b *status.Bundle) {
 	t.flush()
 	for i, user := range b.UsedBy {
 		if v.limit > 0 && i == v.limit {
-			fmt.Fprintf(v.out, "    and %d more: --limit 0 shows all\n", len(b.UsedBy)-i)
+			v.printf("    and %d more: --limit 0 shows all\n", len(b.UsedBy)-i)
 			break
 		}
-		fmt.Fprintf(v.out, "    %s\n", user)
+		v.printf("    %s\n", user)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/domainpatch/domainpatch/controllers/offline"
 	"github.com/domainpatch/domainpatch/controllers/status"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
@@ -95,9 +96,14 @@ func newTable(v *statusView) *table { return &table{view: v} }
 func (t *table) row(cells ...any) {
 	texts := make([]string, len(cells))
 	for i, cell := range cells {
-		texts[i] = strings.NewReplacer("\t", " ", "\n", " ").Replace(fmt.Sprint(cell))
+		texts[i] = inLine(fmt.Sprint(cell))
 	}
 	t.rows = append(t.rows, texts)
+}
+
+// inLine is a text of the cluster's for one line of a terminal.
+func inLine(text string) string {
+	return offline.Printable(strings.NewReplacer("\t", " ", "\n", " ").Replace(text))
 }
 
 // flush prints the rows, without spaces at their ends.
