@@ -37,6 +37,7 @@ func TestWebhooks(t *testing.T) {
 	s := start(t)
 	t.Run("Binding", func(t *testing.T) { testBinding(t, s) })
 	t.Run("ConfigMap", func(t *testing.T) { testConfigMap(t, s) })
+	t.Run("Inject", func(t *testing.T) { testInject(t, s) })
 	t.Run("Reinvocation", func(t *testing.T) { testReinvocation(t, s) })
 	t.Run("Tampering", func(t *testing.T) { testTampering(t, s) })
 	t.Run("Update", func(t *testing.T) { testUpdate(t, s) })
