@@ -88,10 +88,14 @@ func (j *Judge) Of(ctx context.Context, vmi *kubevirt.VirtualMachineInstance) (*
 		f.Known, f.Current = true, want.Refused == nil
 		return f, nil
 	}
-	if f.Runs, f.Known, err = j.runs(ctx, f.Hash, want); err != nil {
+	own := j.entry(vmi)
+	applied := f.Hash
+	if own.Image == "" { // the annotation alone applies nothing
+		applied = ""
+	}
+	if f.Runs, f.Known, err = j.runs(ctx, applied, want); err != nil {
 		return nil, err
 	}
-	own := j.entry(vmi)
 	f.Current = f.Known && want.Refused == nil && f.Runs.Equals(want.Content, vmi.HasCloudInit()) && samePVC(own.PVC, want.PVC)
 	if f.Failure, err = j.failures.of(ctx, vmi, own.Image); err != nil {
 		return nil, err

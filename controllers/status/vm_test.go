@@ -55,7 +55,9 @@ func (s stored) started(t *testing.T, m *machine, patches []v1alpha1.DomainPatch
 	}
 	if b.Applies() {
 		s[b.Name()] = b.JSON
-		m.vmi.Annotations = map[string]string{v1alpha1.BundleAnnotation: b.SHA256}
+		if m.vmi.Annotations, err = b.Annotations(nil, render.Image{Name: "example/shim:v1"}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -91,6 +93,9 @@ func TestTell(t *testing.T) {
 		"Removed": {"nothing is left", nil, patches{selecting(a)}, patches{a}, nil, false, false, StateOutdated, true, "DomainPatch vms/a no longer binds", ""},
 		"Reordered": {"by spec.order", refersTo("a", "b"), patches{a, b}, patches{ordered(1, a), b}, nil, false, false,
 			StateOutdated, true, "the order changed", "b label yes, a label yes"},
+		"NoEntry": {"the bundle is named, and nothing applies it", refersTo("a"), patches{a}, patches{a}, func(m *machine, _ stored) {
+			delete(m.vmi.Annotations, v1alpha1.HookSidecarsAnnotation)
+		}, false, false, StateOutdated, true, "DomainPatch vms/a binds now", "a label no"},
 		"Deleted": {"a demand of what is gone", refersTo("a"), patches{a}, nil, nil, false, false,
 			StateOutdated, false, "a restart would be refused: label domainpatch.kubevirt.io/a: DomainPatch vms/a does not exist", ""},
 		"NeverStarted": {"before it was created", refersTo("a"), nil, nil, func(m *machine, _ stored) { m.vmi.Annotations = nil }, false, false,
