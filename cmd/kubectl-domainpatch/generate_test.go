@@ -58,3 +58,30 @@ func TestGenerated(t *testing.T) {
 		})
 	}
 }
+
+// TestPasses checks that no case is written that would fail.
+func TestPasses(t *testing.T) {
+	good := filepath.Join("../../config/samples", "disk-iotune")
+	if err := passes(offline.RunCase(t.Context(), good)); err != nil {
+		t.Errorf("a case that passes: %v", err)
+	}
+	wrong := t.TempDir()
+	for _, name := range []string{"patch.yaml", "vmi.yaml", "domain.xml", "want.xml"} {
+		data, err := os.ReadFile(filepath.Join(good, name))
+		if os.IsNotExist(err) {
+			continue
+		}
+		if name == "want.xml" {
+			data = bytes.Replace(data, []byte("<domain"), []byte("<!-- another --><domain"), 1)
+		}
+		if err := os.WriteFile(filepath.Join(wrong, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := passes(offline.RunCase(t.Context(), wrong)); err == nil || !strings.Contains(err.Error(), "want.xml is not what came out") {
+		t.Errorf("a case that wants something else: %v", err)
+	}
+	if err := passes(offline.RunCase(t.Context(), t.TempDir())); err == nil {
+		t.Error("a folder without a case passes")
+	}
+}

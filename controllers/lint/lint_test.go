@@ -52,6 +52,7 @@ func TestWarnings(t *testing.T) {
 		"AttributeElsewhere": {"serial is an element", `domain: [{op: replace, path: "/domain/devices/disk/@serial", value: "x"}]`, []string{"DP106", "DP109"}, ""},
 		"NoElement":          {"KubeVirt writes no shmem", `domain: [{op: replace, path: /domain/devices/shmem/size, value: "4"}]`, []string{"DP106"}, ""},
 		"MadeAbove":          {"a rule above adds it", `domain: [{op: add, path: /domain/devices, xml: "<shmem name='a'><size>1</size></shmem>"}, {op: replace, path: "/domain/devices/shmem[@name='a']/size", value: "4"}]`, nil, ""},
+		"MayBeMade":          {"nobody can tell where the rule above writes", `domain: [{op: add, path: "/domain/devices/memballoon/..", xml: "<shmem name='a'><size>1</size></shmem>"}, {op: replace, path: "/domain/devices/shmem[@name='a']/size", value: "4"}]`, nil, ""},
 		"SetMakes":           {"set makes what is not there", `domain: [{op: set, path: /domain/pm/suspend-to-mem/@enabled, value: "no"}]`, nil, ""},
 		"OneOfUnion":         {"one alternative may match", `domain: [{op: remove, path: "/domain/devices/shmem|/domain/devices/video"}]`, nil, ""},
 		"QEMU":               {"KubeVirt writes qemu:commandline", `domain: [{op: remove, path: "/domain/qemu:commandline/qemu:arg[@value='-x']"}]`, nil, ""},
