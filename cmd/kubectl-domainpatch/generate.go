@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -64,12 +63,7 @@ What differs in comments, white space beside elements, CDATA sections or the ord
 attributes is no difference. Where nothing differs there is no patch, and the exit code is 1.`,
 		Example: generateExample,
 		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.validate(); err != nil {
-				return usageError{err}
-			}
-			return o.run(c.Context(), s)
-		},
+		RunE:    runE(s, o),
 	}
 	f := c.Flags()
 	f.StringVar(&o.before, "before", "", "document as it is: domain XML or CloudInitData; - for stdin")
@@ -90,7 +84,6 @@ attributes is no difference. Where nothing differs there is no patch, and the ex
 var objectName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 func (o *generateOptions) validate() error {
-	stdin := slices.DeleteFunc([]string{o.before, o.after, o.domain, o.cloudInit, o.vmi, o.script}, func(name string) bool { return name != offline.Stdin })
 	switch {
 	case o.script == "" && (o.before == "" || o.after == ""):
 		return errors.New("give --before and --after, or --script with --domain or --cloud-init")
@@ -102,7 +95,7 @@ func (o *generateOptions) validate() error {
 		return errors.New("--script needs --domain or --cloud-init: the document that it edits")
 	case o.script == offline.Stdin:
 		return errors.New("--script cannot be stdin: name the file")
-	case len(stdin) > 1:
+	case stdins(o.before, o.after, o.domain, o.cloudInit, o.vmi, o.script) > 1:
 		return errors.New("only one flag can read from stdin (-)")
 	case o.name != "" && !objectName.MatchString(o.name):
 		return fmt.Errorf("--name %q is no DNS label of at most 63 characters", o.name)

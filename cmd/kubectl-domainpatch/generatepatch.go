@@ -39,10 +39,7 @@ func (p *generatedPatch) kind() string {
 func (p *generatedPatch) encode(format string) ([]byte, error) {
 	if format == "json" {
 		var out bytes.Buffer
-		e := json.NewEncoder(&out)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		err := e.Encode(p.object())
+		err := printJSON(&out, p.object())
 		return out.Bytes(), err
 	}
 	root, err := p.document()

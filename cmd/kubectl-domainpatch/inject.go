@@ -62,12 +62,7 @@ func newInject(s streams) *cobra.Command {
 		Long:    injectLong,
 		Example: injectExample,
 		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.validate(); err != nil {
-				return usageError{err}
-			}
-			return o.run(c.Context(), s)
-		},
+		RunE:    runE(s, o),
 	}
 	f := c.Flags()
 	f.StringSliceVarP(&o.files, "filename", "f", nil, "file or folder with VMs, patches, policies and namespaces; - for stdin; may be repeated")
@@ -80,16 +75,10 @@ func newInject(s streams) *cobra.Command {
 }
 
 func (o *injectOptions) validate() error {
-	stdin := 0
-	for _, name := range o.files {
-		if name == offline.Stdin {
-			stdin++
-		}
-	}
 	switch {
 	case len(o.files) == 0:
 		return errors.New("--filename (-f) is missing: name files or folders with VMs and patches")
-	case stdin > 1:
+	case stdins(o.files...) > 1:
 		return errors.New("only one --filename (-f) can be stdin (-)")
 	case o.image.Name == "":
 		return errors.New("--image is empty: name the image of the shim")

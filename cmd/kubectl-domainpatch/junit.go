@@ -40,7 +40,7 @@ func (t *testReport) printJUnit(w io.Writer) error {
 		total += c.Seconds
 		one := junitCase{Class: name, Name: c.Case, Time: fmt.Sprintf("%.3f", c.Seconds)}
 		if !c.Passed {
-			text := c.details()
+			text := c.details(io.Discard) // without colours
 			message, _, _ := strings.Cut(text, "\n")
 			one.Failure = &junitFailure{Message: message, Text: text}
 		}
@@ -52,16 +52,4 @@ func (t *testReport) printJUnit(w io.Writer) error {
 		_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, text)
 	}
 	return err
-}
-
-// details are the errors and the differences of a case.
-func (c *caseReport) details() string {
-	var all strings.Builder
-	for _, e := range c.Errors {
-		fmt.Fprintln(&all, e)
-	}
-	for _, d := range c.Differences {
-		fmt.Fprintf(&all, "%s\n%s", d.Reason, d.Diff)
-	}
-	return all.String()
 }

@@ -69,12 +69,7 @@ Each finding has a code. An annotation on the object silences one and says why:
 The exit code is 1 if there is an error, with --fail-on warning also if there is a warning.`,
 		Example: lintExample,
 		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.validate(); err != nil {
-				return usageError{err}
-			}
-			return o.run(c.Context(), s)
-		},
+		RunE:    runE(s, o),
 	}
 	f := c.Flags()
 	f.StringSliceVarP(&o.files, "filename", "f", nil, "file or folder with patches and policies; - for stdin; may be repeated")
@@ -127,7 +122,7 @@ func (o *lintOptions) validate() error {
 		return fmt.Errorf("--fail-on: %q is neither error nor warning", o.failOn)
 	case !lintOutputs.has(o.output):
 		return lintOutputs.refuse(o.output)
-	case len(slices.DeleteFunc(slices.Concat(o.files, o.domains), func(name string) bool { return name != offline.Stdin })) > 1:
+	case stdins(slices.Concat(o.files, o.domains)...) > 1:
 		return errors.New("only one flag can read from stdin (-), once")
 	}
 	return nil

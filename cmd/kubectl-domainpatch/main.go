@@ -130,6 +130,32 @@ func unknownCommand(root *cobra.Command, name string) error {
 	return err
 }
 
+// verb is what the flags of a verb make of it.
+type verb interface {
+	validate() error // of flags that do not go together
+	run(ctx context.Context, s streams) error
+}
+
+func runE(s streams, v verb) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, _ []string) error {
+		if err := v.validate(); err != nil {
+			return usageError{err}
+		}
+		return v.run(c.Context(), s)
+	}
+}
+
+// stdins counts the names of files that are standard input, which gives its bytes once.
+func stdins(names ...string) int {
+	n := 0
+	for _, name := range names {
+		if name == offline.Stdin {
+			n++
+		}
+	}
+	return n
+}
+
 // noArgs is for verbs whose files are named by flags alone: cobra.NoArgs would call a file an unknown command.
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) == 0 {

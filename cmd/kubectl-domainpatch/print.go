@@ -55,13 +55,19 @@ func withReason(o patch.Outcome, reason string) string {
 }
 
 // difference is the unified diff of what a file wants and what came out.
-func difference(file string, want, got []byte) []byte {
-	a, b := want, got
-	if kind := "cloud-init"; filepath.Ext(file) == ".json" && !bytes.Equal(readable(kind, want), readable(kind, got)) {
-		a, b = readable(kind, want), readable(kind, got)
+func difference(file string, want, got []byte) string {
+	if filepath.Ext(file) == ".json" {
+		if a, b := readable("cloud-init", want), readable("cloud-init", got); !bytes.Equal(a, b) {
+			want, got = a, b
+		}
 	}
-	_, text, _ := bytes.Cut(diff.Diff("want", a, "got", b), []byte("\n")) // the first line only repeats the names
-	return text
+	return unified("want", want, "got", got)
+}
+
+// unified is a unified diff, without the line above it that only repeats the names.
+func unified(oldName string, old []byte, newName string, new []byte) string {
+	_, text, _ := bytes.Cut(diff.Diff(oldName, old, newName, new), []byte("\n"))
+	return string(text)
 }
 
 // printJSON prints a value as JSON that people can read, too.

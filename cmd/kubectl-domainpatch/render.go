@@ -72,12 +72,7 @@ func newRender(s streams) *cobra.Command {
 		Long:    renderLong,
 		Example: renderExample,
 		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.validate(); err != nil {
-				return usageError{err}
-			}
-			return o.run(c.Context(), s)
-		},
+		RunE:    runE(s, o),
 	}
 	f := c.Flags()
 	f.StringSliceVarP(&o.files, "filename", "f", nil, "file or folder with patches, policies and namespaces; - for stdin; may be repeated")
@@ -93,12 +88,6 @@ func newRender(s streams) *cobra.Command {
 }
 
 func (o *renderOptions) validate() error {
-	stdin := 0
-	for _, name := range append([]string{o.vmi, o.domain, o.cloudInit}, o.files...) {
-		if name == offline.Stdin {
-			stdin++
-		}
-	}
 	switch {
 	case len(o.files) == 0:
 		return errors.New("--filename (-f) is missing: name a file or folder with patches")
@@ -110,7 +99,7 @@ func (o *renderOptions) validate() error {
 		return fmt.Errorf("--diff and --output (-o) %s exclude each other", o.output)
 	case o.domain != "" && o.cloudInit != "" && !o.diff && o.output == "xml":
 		return errors.New("--domain and --cloud-init together need --diff, -o json or -o report: stdout holds one document")
-	case stdin > 1:
+	case stdins(append([]string{o.vmi, o.domain, o.cloudInit}, o.files...)...) > 1:
 		return errors.New("only one flag can read from stdin (-)")
 	}
 	return nil

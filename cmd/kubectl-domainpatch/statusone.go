@@ -4,14 +4,12 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/diff"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/domainpatch/domainpatch/cmd/terminal"
@@ -139,11 +137,6 @@ func (v *statusView) changes(ctx context.Context, r *status.Restart) (*restartCh
 	}
 	out.Domain = unified("domain, running", readable("domain", before), "domain, after a restart", readable("domain", after))
 	return out, nil
-}
-
-func unified(oldName string, old []byte, newName string, new []byte) string {
-	_, text, _ := bytes.Cut(diff.Diff(oldName, old, newName, new), []byte("\n")) // the first line only repeats the names
-	return string(text)
 }
 
 // printf prints what a terminal does not act on: a text of the cluster's stays in its line.

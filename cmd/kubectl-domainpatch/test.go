@@ -211,7 +211,7 @@ func (o *testOptions) runCase(ctx context.Context, dir string) (*caseReport, err
 		report.Errors = append(report.Errors, m.String())
 	}
 	for _, m := range r.Mismatches {
-		d := caseDifference{File: m.File, Reason: m.Reason(), Diff: string(difference(m.File, m.Want, m.Got))}
+		d := caseDifference{File: m.File, Reason: m.Reason(), Diff: difference(m.File, m.Want, m.Got)}
 		if m.Missing {
 			d.Reason += "; write it with --update"
 		}

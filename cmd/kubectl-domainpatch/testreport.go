@@ -6,6 +6,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/domainpatch/domainpatch/cmd/terminal"
@@ -67,12 +68,7 @@ func (t *testReport) print(s streams, output string) error {
 // print shows one case as go test shows a package.
 func (c *caseReport) print(s streams, verbose bool) {
 	var details bytes.Buffer
-	for _, e := range c.Errors {
-		fmt.Fprintln(&details, e)
-	}
-	for _, d := range c.Differences {
-		fmt.Fprintf(&details, "%s\n%s", d.Reason, terminal.Diff(s.out, []byte(d.Diff)))
-	}
+	details.WriteString(c.details(s.out))
 	if verbose {
 		for _, n := range c.Notes {
 			fmt.Fprintln(&details, "note: "+n)
@@ -99,6 +95,18 @@ func (c *caseReport) print(s streams, verbose bool) {
 		updated = "\t(wrote " + strings.Join(c.Updated, ", ") + ")"
 	}
 	fmt.Fprintf(s.out, "%s\t%s\t%.3fs%s\n", verdict(s, short), c.Case, c.Seconds, updated)
+}
+
+// details are the errors and the differences of a case, in the colours that w shows.
+func (c *caseReport) details(w io.Writer) string {
+	var all strings.Builder
+	for _, e := range c.Errors {
+		fmt.Fprintln(&all, e)
+	}
+	for _, d := range c.Differences {
+		fmt.Fprintf(&all, "%s\n%s", d.Reason, terminal.Diff(w, []byte(d.Diff)))
+	}
+	return all.String()
 }
 
 // verdict paints a word that says how a test went.
