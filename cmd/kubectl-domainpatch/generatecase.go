@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,11 +26,7 @@ func (o *generateOptions) writeCase(ctx context.Context, s streams, p *generated
 	if err != nil {
 		return err
 	}
-	names := make([]string, 0, len(files))
-	for name := range files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(files))
 	if err := o.checkFolder(names); err != nil {
 		return err
 	}
@@ -69,7 +66,7 @@ func passes(r *offline.CaseResult) error {
 
 // checkFolder refuses to overwrite files, and to mix the case with another one.
 func (o *generateOptions) checkFolder(names []string) error {
-	for _, name := range []string{"patch.yaml", "vmi.yaml", "domain.xml", "cloud-init.json", "want.xml", "want.json", "want.err"} {
+	for _, name := range offline.CaseFiles() {
 		file := filepath.Join(o.folder, name)
 		_, err := os.Lstat(file)
 		switch {
@@ -91,16 +88,16 @@ func (p *generatedPatch) caseFiles(changes []change, vmi []byte) (map[string][]b
 	if err != nil {
 		return nil, err
 	}
-	files := map[string][]byte{"patch.yaml": text}
+	files := map[string][]byte{offline.CasePatch: text}
 	for _, c := range changes {
 		if c.isCloudInit() {
-			files["cloud-init.json"], files["want.json"] = c.before, c.output
+			files[offline.CaseCloudInit], files[offline.WantCloudInit] = c.before, c.output
 		} else {
-			files["domain.xml"], files["want.xml"] = c.before, c.output
+			files[offline.CaseDomain], files[offline.WantDomain] = c.before, c.output
 		}
 	}
 	if vmi != nil {
-		if files["vmi.yaml"], err = p.bound(vmi); err != nil {
+		if files[offline.CaseVMI], err = p.bound(vmi); err != nil {
 			return nil, err
 		}
 	}

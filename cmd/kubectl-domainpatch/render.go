@@ -174,12 +174,7 @@ func (o *renderOptions) compile(ctx context.Context, r *rendering) (*offline.Pro
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range objects.Unenforced(vmi) {
-		r.notef("DomainPatchPolicy %s does not select namespace %s and limits nothing", name, vmi.Namespace)
-	}
-	for _, left := range program.LeftOut {
-		r.notef("left out: %v", left.Reason)
-	}
+	r.notes = append(r.notes, objects.Notes(vmi, program)...)
 	if !program.Applies() {
 		r.notef("none of the %d patches binds to the VMI; --all applies them all the same", patches)
 	}

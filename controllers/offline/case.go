@@ -17,14 +17,19 @@ import (
 
 // Files of a case folder.
 const (
-	casePatch     = "patch.yaml"
-	caseVMI       = "vmi.yaml"
-	caseDomain    = "domain.xml"
-	caseCloudInit = "cloud-init.json"
-	wantDomain    = "want.xml"
-	wantCloudInit = "want.json"
-	wantError     = "want.err"
+	CasePatch     = "patch.yaml"
+	CaseVMI       = "vmi.yaml"
+	CaseDomain    = "domain.xml"
+	CaseCloudInit = "cloud-init.json"
+	WantDomain    = "want.xml"
+	WantCloudInit = "want.json"
+	WantError     = "want.err"
 )
+
+// CaseFiles are all files that a case may have.
+func CaseFiles() []string {
+	return []string{CasePatch, CaseVMI, CaseDomain, CaseCloudInit, WantDomain, WantCloudInit, WantError}
+}
 
 // FindCases lists the case folders at name, in the order of their paths: name itself if
 // it holds a patch.yaml, else every such folder below it. It does not look into case
@@ -39,7 +44,7 @@ func FindCases(name string) ([]string, error) {
 	}
 	var dirs []string
 	err = walk(name, func(dir string, entries []os.DirEntry) bool {
-		isCase := slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == casePatch })
+		isCase := slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == CasePatch })
 		if isCase { // what is wrong with the file shows when it is read
 			dirs = append(dirs, dir)
 		}
@@ -49,7 +54,7 @@ func FindCases(name string) ([]string, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if len(dirs) == 0 {
-		return nil, fmt.Errorf("%s: no case: neither the folder nor one below it has a %s", name, casePatch)
+		return nil, fmt.Errorf("%s: no case: neither the folder nor one below it has a %s", name, CasePatch)
 	}
 	slices.Sort(dirs)
 	return dirs, nil
@@ -60,7 +65,7 @@ type testCase map[string][]byte
 
 func readCase(dir string) (testCase, error) {
 	c := testCase{}
-	for _, name := range []string{casePatch, caseVMI, caseDomain, caseCloudInit, wantDomain, wantCloudInit, wantError} {
+	for _, name := range CaseFiles() {
 		data, err := Files{}.Read(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -81,12 +86,12 @@ func (c testCase) check() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	refuse(!c.has(casePatch), "%s is missing", casePatch)
-	refuse(!c.has(caseDomain) && !c.has(caseCloudInit),
-		"neither %s nor %s: give the document that the patch is applied to", caseDomain, caseCloudInit)
-	for _, want := range []struct{ file, document string }{{wantDomain, caseDomain}, {wantCloudInit, caseCloudInit}} {
+	refuse(!c.has(CasePatch), "%s is missing", CasePatch)
+	refuse(!c.has(CaseDomain) && !c.has(CaseCloudInit),
+		"neither %s nor %s: give the document that the patch is applied to", CaseDomain, CaseCloudInit)
+	for _, want := range []struct{ file, document string }{{WantDomain, CaseDomain}, {WantCloudInit, CaseCloudInit}} {
 		refuse(c.has(want.file) && !c.has(want.document), "%s without %s", want.file, want.document)
-		refuse(c.has(want.file) && c.has(wantError), "%s beside %s: a case either succeeds or fails: remove one of them", want.file, wantError)
+		refuse(c.has(want.file) && c.has(WantError), "%s beside %s: a case either succeeds or fails: remove one of them", want.file, WantError)
 	}
 	return errors.Join(errs...)
 }
@@ -101,18 +106,18 @@ func (c testCase) has(name string) bool {
 // error is a mistake in the case itself.
 func (c testCase) compile(ctx context.Context) (program *Program, notes []string, refused bool, err error) {
 	var vmi *VMI
-	if data, given := c[caseVMI]; given {
+	if data, given := c[CaseVMI]; given {
 		if vmi, err = ParseVMI(data); err != nil {
-			return nil, nil, false, fmt.Errorf("%s: %w", caseVMI, err)
+			return nil, nil, false, fmt.Errorf("%s: %w", CaseVMI, err)
 		}
 	}
-	objects, skipped, err := ParseObjects(casePatch, c[casePatch])
+	objects, skipped, err := ParseObjects(CasePatch, c[CasePatch])
 	notes = PassedOver(skipped)
 	if err != nil {
 		return nil, notes, true, err
 	}
 	if len(objects.Patches)+len(objects.ClusterPatches) == 0 {
-		return nil, notes, false, fmt.Errorf("%s holds no DomainPatch and no ClusterDomainPatch", casePatch)
+		return nil, notes, false, fmt.Errorf("%s holds no DomainPatch and no ClusterDomainPatch", CasePatch)
 	}
 	if program, err = Compile(ctx, objects, vmi, vmi == nil); err == nil {
 		err = program.checkBound(objects, vmi)
@@ -120,10 +125,7 @@ func (c testCase) compile(ctx context.Context) (program *Program, notes []string
 	if err != nil {
 		return nil, notes, true, err
 	}
-	for _, left := range program.LeftOut {
-		notes = append(notes, "left out: "+left.Reason.Error())
-	}
-	return program, notes, false, nil
+	return program, append(notes, program.leftOutNotes()...), false, nil
 }
 
 // checkBound refuses patches that do not bind to the VMI: the case would say nothing about them.
@@ -149,7 +151,7 @@ func (p *Program) checkBound(objects Objects, vmi *VMI) error {
 	for _, p := range patches {
 		if !slices.Contains(bound, p.ID()) {
 			errs = append(errs, fmt.Errorf("%s does not bind to the VMI of %s: give the VMI the label %s, or the patch a selector",
-				p.ID(), caseVMI, p.ReferenceLabel()))
+				p.ID(), CaseVMI, p.ReferenceLabel()))
 		}
 	}
 	return errors.Join(errs...)

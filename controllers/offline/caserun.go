@@ -102,16 +102,16 @@ func RunCase(ctx context.Context, dir string) *CaseResult {
 func (r *CaseResult) run(ctx context.Context, c testCase, program *Program) {
 	var errs []error
 	var outputs []Mismatch
-	if in, given := c[caseCloudInit]; given {
+	if in, given := c[CaseCloudInit]; given {
 		out, report, err := program.CloudInit(ctx, in)
 		r.CloudInit = report
 		errs = append(errs, err)
-		outputs = append(outputs, Mismatch{File: wantCloudInit, Got: out})
+		outputs = append(outputs, Mismatch{File: WantCloudInit, Got: out})
 	}
-	if in, given := c[caseDomain]; given {
+	if in, given := c[CaseDomain]; given {
 		out, report, err := program.Domain(ctx, in, nil)
 		r.Domain = report
-		outputs = append(outputs, Mismatch{File: wantDomain, Got: out})
+		outputs = append(outputs, Mismatch{File: WantDomain, Got: out})
 		errs = append(errs, err)
 		if err == nil {
 			again, _, err := program.Domain(ctx, out, report)
@@ -125,8 +125,8 @@ func (r *CaseResult) run(ctx context.Context, c testCase, program *Program) {
 		r.failed(c, err)
 		return
 	}
-	if want, failing := c[wantError]; failing {
-		r.Err = fmt.Errorf("no error, but %s wants one: %s", wantError, bytes.TrimSpace(want))
+	if want, failing := c[WantError]; failing {
+		r.Err = fmt.Errorf("no error, but %s wants one: %s", WantError, bytes.TrimSpace(want))
 		return
 	}
 	for _, out := range outputs {
@@ -143,7 +143,7 @@ func (r *CaseResult) compareRepeated(first, again []byte) {
 
 // failed judges an error of the patches by want.err.
 func (r *CaseResult) failed(c testCase, err error) {
-	if c.has(wantDomain) || c.has(wantCloudInit) {
+	if c.has(WantDomain) || c.has(WantCloudInit) {
 		r.Err = err
 		return
 	}
@@ -151,7 +151,7 @@ func (r *CaseResult) failed(c testCase, err error) {
 	if !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
-	r.compare(c, wantError, []byte(text))
+	r.compare(c, WantError, []byte(text))
 }
 
 func (r *CaseResult) compare(c testCase, file string, got []byte) {

@@ -60,19 +60,19 @@ func checkCase(t *testing.T, dir string) {
 // changes nothing.
 func checkEngine(t *testing.T, dir string) {
 	c, err := readCase(dir)
-	if err != nil || c.has(wantError) || !c.has(caseDomain) {
+	if err != nil || c.has(WantError) || !c.has(CaseDomain) {
 		return
 	}
 	program, _, _, err := c.compile(context.Background())
 	if err != nil {
 		return // checkCase tells
 	}
-	in := bytes.Clone(c[caseDomain])
+	in := bytes.Clone(c[CaseDomain])
 	out, _, err := program.Domain(context.Background(), in, nil)
 	if err != nil {
 		return
 	}
-	if !bytes.Equal(in, c[caseDomain]) {
+	if !bytes.Equal(in, c[CaseDomain]) {
 		t.Error("the call changed its input")
 	}
 	again, _, err := program.Domain(context.Background(), out, nil)
@@ -110,22 +110,22 @@ func TestRunCase(t *testing.T) {
 		files  files
 		want   string // of Err, or the reason of the one mismatch; empty: passed
 	}{
-		"success":        {reason: "what the format is for", files: files{casePatch: simplePatch, caseDomain: simpleDomain, wantDomain: simpleWant}},
-		"failure":        {reason: "a case may want an error", files: files{casePatch: failingPatch, caseDomain: simpleDomain, wantError: failure + "\n"}},
-		"differs":        {reason: "the point of a test", files: files{casePatch: simplePatch, caseDomain: simpleDomain, wantDomain: simpleDomain}, want: "want.xml is not what came out"},
-		"want missing":   {reason: "nothing wanted is nothing tested", files: files{casePatch: simplePatch, caseDomain: simpleDomain}, want: "want.xml is missing: this came out"},
-		"error missing":  {reason: "the same for a failure", files: files{casePatch: failingPatch, caseDomain: simpleDomain}, want: "want.err is missing: this came out"},
-		"no document":    {reason: "there is nothing to patch", files: files{casePatch: simplePatch, wantError: "x"}, want: "neither domain.xml nor cloud-init.json: give the document that the patch is applied to"},
-		"both wants":     {reason: "it cannot succeed and fail", files: files{casePatch: simplePatch, caseDomain: simpleDomain, wantDomain: simpleWant, wantError: "x"}, want: "want.xml beside want.err: a case either succeeds or fails: remove one of them"},
-		"stray want":     {reason: "it would never be compared", files: files{casePatch: simplePatch, caseDomain: simpleDomain, wantDomain: simpleWant, wantCloudInit: "{}"}, want: "want.json without cloud-init.json"},
-		"should fail":    {reason: "an expected error that is gone", files: files{casePatch: simplePatch, caseDomain: simpleDomain, wantError: failure}, want: "no error, but want.err wants one: " + failure},
-		"should succeed": {reason: "an error that is new", files: files{casePatch: failingPatch, caseDomain: simpleDomain, wantDomain: simpleWant}, want: failure},
+		"success":        {reason: "what the format is for", files: files{CasePatch: simplePatch, CaseDomain: simpleDomain, WantDomain: simpleWant}},
+		"failure":        {reason: "a case may want an error", files: files{CasePatch: failingPatch, CaseDomain: simpleDomain, WantError: failure + "\n"}},
+		"differs":        {reason: "the point of a test", files: files{CasePatch: simplePatch, CaseDomain: simpleDomain, WantDomain: simpleDomain}, want: "want.xml is not what came out"},
+		"want missing":   {reason: "nothing wanted is nothing tested", files: files{CasePatch: simplePatch, CaseDomain: simpleDomain}, want: "want.xml is missing: this came out"},
+		"error missing":  {reason: "the same for a failure", files: files{CasePatch: failingPatch, CaseDomain: simpleDomain}, want: "want.err is missing: this came out"},
+		"no document":    {reason: "there is nothing to patch", files: files{CasePatch: simplePatch, WantError: "x"}, want: "neither domain.xml nor cloud-init.json: give the document that the patch is applied to"},
+		"both wants":     {reason: "it cannot succeed and fail", files: files{CasePatch: simplePatch, CaseDomain: simpleDomain, WantDomain: simpleWant, WantError: "x"}, want: "want.xml beside want.err: a case either succeeds or fails: remove one of them"},
+		"stray want":     {reason: "it would never be compared", files: files{CasePatch: simplePatch, CaseDomain: simpleDomain, WantDomain: simpleWant, WantCloudInit: "{}"}, want: "want.json without cloud-init.json"},
+		"should fail":    {reason: "an expected error that is gone", files: files{CasePatch: simplePatch, CaseDomain: simpleDomain, WantError: failure}, want: "no error, but want.err wants one: " + failure},
+		"should succeed": {reason: "an error that is new", files: files{CasePatch: failingPatch, CaseDomain: simpleDomain, WantDomain: simpleWant}, want: failure},
 		"not bound": {
-			reason: "the patch would not run at all", files: files{casePatch: simplePatch, caseVMI: strangerVMI, caseDomain: simpleDomain, wantDomain: simpleDomain},
+			reason: "the patch would not run at all", files: files{CasePatch: simplePatch, CaseVMI: strangerVMI, CaseDomain: simpleDomain, WantDomain: simpleDomain},
 			want: "DomainPatch default/p does not bind to the VMI of vmi.yaml: give the VMI the label domainpatch.kubevirt.io/p, or the patch a selector",
 		},
-		"broken VMI": {reason: "no patch can bind to it", files: files{casePatch: simplePatch, caseVMI: "kind: Pod", caseDomain: simpleDomain, wantError: "x"}, want: `vmi.yaml: kind "Pod" is neither VirtualMachineInstance nor VirtualMachine`},
-		"no patch":   {reason: "the file may be another", files: files{casePatch: "# nothing\n", caseDomain: simpleDomain, wantDomain: simpleDomain}, want: "patch.yaml holds no DomainPatch and no ClusterDomainPatch"},
+		"broken VMI": {reason: "no patch can bind to it", files: files{CasePatch: simplePatch, CaseVMI: "kind: Pod", CaseDomain: simpleDomain, WantError: "x"}, want: `vmi.yaml: kind "Pod" is neither VirtualMachineInstance nor VirtualMachine`},
+		"no patch":   {reason: "the file may be another", files: files{CasePatch: "# nothing\n", CaseDomain: simpleDomain, WantDomain: simpleDomain}, want: "patch.yaml holds no DomainPatch and no ClusterDomainPatch"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

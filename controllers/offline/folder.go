@@ -70,7 +70,7 @@ func (f Files) expand(name string) ([]string, error) {
 	err = walk(name, func(dir string, entries []os.DirEntry) bool {
 		_, isCase := inputsOf(dir, entries)
 		for _, e := range entries {
-			isTestVMI := isCase && dir != name && e.Name() == caseVMI
+			isTestVMI := isCase && dir != name && e.Name() == CaseVMI
 			if !e.IsDir() && isObjectFile(e.Name()) && !isTestVMI {
 				files = append(files, filepath.Join(dir, e.Name()))
 			}
@@ -89,7 +89,7 @@ func (f Files) expand(name string) ([]string, error) {
 // and what kustomize reads do not.
 func isObjectFile(name string) bool {
 	switch name {
-	case caseCloudInit, wantCloudInit, "kustomization.yaml", "kustomization.yml":
+	case CaseCloudInit, WantCloudInit, "kustomization.yaml", "kustomization.yml":
 		return false
 	}
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name))

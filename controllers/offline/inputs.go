@@ -52,10 +52,10 @@ func inputsOf(dir string, entries []os.DirEntry) (all []Input, isCase bool) {
 	has := func(name string) bool {
 		return slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == name })
 	}
-	if has(casePatch) && (has(caseDomain) || has(caseCloudInit)) {
-		in := Input{Name: filepath.Join(dir, casePatch), Case: dir}
-		if has(caseDomain) {
-			in.Domain = filepath.Join(dir, caseDomain)
+	if has(CasePatch) && (has(CaseDomain) || has(CaseCloudInit)) {
+		in := Input{Name: filepath.Join(dir, CasePatch), Case: dir}
+		if has(CaseDomain) {
+			in.Domain = filepath.Join(dir, CaseDomain)
 		}
 		return []Input{in}, true
 	}

@@ -31,10 +31,10 @@ import (
 func asTenants(t *testing.T, dir string) (c testCase, objects Objects, ok bool) {
 	t.Helper()
 	c, err := readCase(dir)
-	if err != nil || !c.has(caseDomain) || c.has(wantError) {
+	if err != nil || !c.has(CaseDomain) || c.has(WantError) {
 		return nil, Objects{}, false
 	}
-	if objects, _, err = ParseObjects(casePatch, c[casePatch]); err != nil {
+	if objects, _, err = ParseObjects(CasePatch, c[CasePatch]); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range objects.ClusterPatches {
@@ -179,7 +179,7 @@ func TestPlacesInSchema(t *testing.T) {
 		if !ok {
 			continue
 		}
-		before, err := document.Parse(c[wantDomain])
+		before, err := document.Parse(c[WantDomain])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -119,8 +119,26 @@ func (o Objects) namespace(vmi *VMI) render.Namespace {
 	return render.Namespace{Name: vmi.Namespace, Labels: labels}
 }
 
-// Unenforced names the policies that do not select the namespace of the VMI.
-func (o Objects) Unenforced(vmi *VMI) []string {
+// Notes tell what of the objects the program does without: policies that do not select the namespace of the VMI, and
+// patches that are left out.
+func (o Objects) Notes(vmi *VMI, p *Program) []string {
+	var notes []string
+	for _, name := range o.unenforced(vmi) {
+		notes = append(notes, fmt.Sprintf("DomainPatchPolicy %s does not select namespace %s and limits nothing", name, vmi.Namespace))
+	}
+	return append(notes, p.leftOutNotes()...)
+}
+
+func (p *Program) leftOutNotes() []string {
+	var notes []string
+	for _, left := range p.LeftOut {
+		notes = append(notes, fmt.Sprintf("left out: %v", left.Reason))
+	}
+	return notes
+}
+
+// unenforced names the policies that do not select the namespace of the VMI.
+func (o Objects) unenforced(vmi *VMI) []string {
 	if vmi == nil {
 		return nil
 	}

@@ -50,7 +50,7 @@ func TestSamplesReadme(t *testing.T) {
 // were a tenant's, which the default policy must deny.
 func whoMayApply(t *testing.T, dir string) string {
 	t.Helper()
-	objects, _, err := Files{}.Objects([]string{filepath.Join(dir, casePatch), "../../config/policy/default.yaml"})
+	objects, _, err := Files{}.Objects([]string{filepath.Join(dir, CasePatch), "../../config/policy/default.yaml"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,12 +64,12 @@ func whoMayApply(t *testing.T, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !c.has(caseDomain) {
+	if !c.has(CaseDomain) {
 		return "tenant" // policies do not limit cloud-init rules
 	}
 	out, err := underPolicies(t, c, objects)
 	switch {
-	case err == nil && string(out) == string(c[wantDomain]):
+	case err == nil && string(out) == string(c[WantDomain]):
 		return "tenant"
 	case err == nil || !strings.Contains(err.Error(), "denied by DomainPatchPolicy default: /domain/"):
 		t.Errorf("%s: neither denied nor the same as without policies: %v", dir, err)
@@ -80,7 +80,7 @@ func whoMayApply(t *testing.T, dir string) string {
 func underPolicies(t *testing.T, c testCase, objects Objects) ([]byte, error) {
 	t.Helper()
 	var vmi *VMI
-	if data, given := c[caseVMI]; given {
+	if data, given := c[CaseVMI]; given {
 		var err error
 		if vmi, err = ParseVMI(data); err != nil {
 			t.Fatal(err)
@@ -90,6 +90,6 @@ func underPolicies(t *testing.T, c testCase, objects Objects) ([]byte, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, _, err := program.Domain(context.Background(), c[caseDomain], nil)
+	out, _, err := program.Domain(context.Background(), c[CaseDomain], nil)
 	return out, err
 }

@@ -79,12 +79,7 @@ func (r *Response) compile(ctx context.Context, request *Request) *offline.Progr
 		r.fail(panePatches, request.Patches, err)
 		return nil
 	}
-	for _, name := range objects.Unenforced(vmi) {
-		r.note("DomainPatchPolicy %s does not select namespace %s and limits nothing", name, vmi.Namespace)
-	}
-	for _, left := range program.LeftOut {
-		r.note("left out: %v", left.Reason)
-	}
+	r.Notes = append(r.Notes, objects.Notes(vmi, program)...)
 	if !program.Applies() {
 		r.note("none of the %d patches binds to the VMI: give the VMI the label that refers to one, or the patch a selector", patches)
 	}
