@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/domainpatch/domainpatch/controllers/offline"
 	"github.com/domainpatch/domainpatch/patch/generate"
@@ -81,8 +82,6 @@ attributes is no difference. Where nothing differs there is no patch, and the ex
 	return c
 }
 
-var objectName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-
 func (o *generateOptions) validate() error {
 	switch {
 	case o.script == "" && (o.before == "" || o.after == ""):
@@ -97,9 +96,9 @@ func (o *generateOptions) validate() error {
 		return errors.New("--script cannot be stdin: name the file")
 	case stdins(o.before, o.after, o.domain, o.cloudInit, o.vmi, o.script) > 1:
 		return errors.New("only one flag can read from stdin (-)")
-	case o.name != "" && !objectName.MatchString(o.name):
+	case o.name != "" && len(validation.IsDNS1123Label(o.name)) > 0:
 		return fmt.Errorf("--name %q is no DNS label of at most 63 characters", o.name)
-	case o.namespace != "" && !objectName.MatchString(o.namespace):
+	case o.namespace != "" && len(validation.IsDNS1123Label(o.namespace)) > 0:
 		return fmt.Errorf("--namespace %q is no DNS label of at most 63 characters", o.namespace)
 	case o.cluster && o.namespace != "":
 		return errors.New("a ClusterDomainPatch (--cluster) has no namespace")
@@ -257,7 +256,7 @@ func (o *generateOptions) patchName() string {
 	}
 	base := strings.ToLower(strings.TrimSuffix(filepath.Base(o.script), filepath.Ext(o.script)))
 	base = strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(base, "-"), "-")
-	if o.script == "" || !objectName.MatchString(base) {
+	if o.script == "" || len(validation.IsDNS1123Label(base)) > 0 {
 		return "generated"
 	}
 	return base
