@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/cloudinit"
 )
 
 // cloudInitWrite is what a rule leaves at a place of the cloud-init data.
@@ -90,7 +91,7 @@ func merged(at cloudInitWrite, value any) []cloudInitWrite {
 	var all []cloudInitWrite
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		below := at
-		below.path += "/" + pointerEscaper.Replace(key)
+		below.path += cloudinit.Pointer(key)
 		all = append(all, merged(below, object[key])...)
 	}
 	return all

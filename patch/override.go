@@ -98,12 +98,10 @@ func leaves(path string, value any) []string {
 	}
 	var all []string
 	for _, key := range slices.Sorted(maps.Keys(object)) {
-		all = append(all, leaves(path+"/"+pointerEscaper.Replace(key), object[key])...)
+		all = append(all, leaves(path+cloudinit.Pointer(key), object[key])...)
 	}
 	return all
 }
-
-var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
 
 // overwrite notes that the current patch wrote a place. What another patch wrote there or
 // below is overridden; what it wrote around it is, if something of that goes.

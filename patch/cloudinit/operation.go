@@ -133,8 +133,8 @@ func parsePointer(s string) ([]string, error) {
 	return tokens, nil
 }
 
-// pointerText is the opposite of parsePointer.
-func pointerText(tokens []string) string {
+// Pointer is the JSON Pointer of tokens, which are not escaped yet (RFC 6901, section 3); empty for none.
+func Pointer(tokens ...string) string {
 	var s strings.Builder
 	for _, t := range tokens {
 		s.WriteString("/" + escaper.Replace(t))

@@ -101,7 +101,7 @@ func TestPointerRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", s, err)
 		}
-		if got := pointerText(tokens); got != s {
+		if got := Pointer(tokens...); got != s {
 			t.Errorf("%q came back as %q", s, got)
 		}
 	}

@@ -129,7 +129,7 @@ func step(parent *value, op bundle.Op, token string, operand *value) (*value, er
 	}
 	patch := jsonpatch.Patch{{
 		"op":    raw(appendQuoted(nil, string(op))),
-		"path":  raw(appendQuoted(nil, pointerText([]string{token}))),
+		"path":  raw(appendQuoted(nil, Pointer(token))),
 		"value": raw(strconv.AppendInt(nil, int64(len(parent.items)), 10)),
 	}}
 	out, err := patch.Apply(numbers.appendJSON(nil))

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/cloudinit"
 )
 
 // jsonDifference collects the operations of RFC 6902 that turn a document into another.
@@ -64,14 +65,14 @@ func (d *jsonDifference) compareObjects(path string, a, b json.RawMessage) {
 	wanted, is := members(b)
 	for _, name := range given {
 		if _, stays := is[name]; !stays {
-			d.rule(bundle.OpRemove, path+token(name), nil, false)
+			d.rule(bundle.OpRemove, path+cloudinit.Pointer(name), nil, false)
 		}
 	}
 	for _, name := range wanted {
 		if was, there := left[name]; there {
-			d.compare(path+token(name), was, is[name])
+			d.compare(path+cloudinit.Pointer(name), was, is[name])
 		} else {
-			d.add(path+token(name), is[name])
+			d.add(path+cloudinit.Pointer(name), is[name])
 		}
 	}
 }
@@ -127,11 +128,6 @@ func (d *jsonDifference) gap(path string, given, wanted []json.RawMessage, at in
 			d.rule(bundle.OpAdd, fmt.Sprintf("%s/%d", path, at+k), wanted[k], true)
 		}
 	}
-}
-
-// token is a member's name as a token of a JSON Pointer.
-func token(name string) string {
-	return "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
 // members are those of an object, and their names in order. The JSON is the engine's own.

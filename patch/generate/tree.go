@@ -45,7 +45,8 @@ func contentOf(n *xmlquery.Node) []content {
 }
 
 // equal says whether two elements mean the same: their names, attributes in any order, and
-// what counts of what they hold.
+// what counts of what they hold. It is laxer than document.Equal, for which a text is what stands
+// between two comments, and white space alone is a text where there is no element.
 func equal(a, b *xmlquery.Node) bool {
 	x, y := attributesOf(a), attributesOf(b)
 	if nameOf(a) != nameOf(b) || len(x) != len(y) {
