@@ -69,7 +69,7 @@ cluster: controlplane kubevirt ## A cluster that stays until Ctrl-C, for your ow
 
 # $(call debian,PROGRAM,PACKAGE) installs a package of Debian's unless the program is there.
 define debian
-@command -v $(1) >/dev/null || { if [ "$$(id -u)" = 0 ]; then apt-get -qq update && apt-get -qq -y install $(2); \
+@command -v $(1) >/dev/null || { if [ "$$(id -u)" = 0 ]; then apt-get -qq update && apt-get -qq -y install --no-install-recommends $(2); \
 	else echo "$(1) is missing: install Debian's package $(2)"; exit 1; fi; }
 endef
 
@@ -96,6 +96,17 @@ test: controlplane kubevirt xmllint python3 jq ## All tests
 	cd test/prometheus && go test -count=1 ./... # the cache does not see config
 	cd test/kubevirt && go test -count=1 -timeout 20m ./... # the cache does not see the programs that these tests build
 	cd test/kubevirt/oldest && go test -count=1 -parallel 16 ./... # most of their time is a sleep of KubeVirt's
+
+.PHONY: libvirt
+libvirt: xmllint # virsh, libvirt's embedded driver of QEMU, and QEMU; a service of none of them is started
+	$(call debian,virsh,libvirt-clients)
+	$(call debian,qemu-system-x86_64,qemu-system-x86 seabios)
+	$(call debian,ip,iproute2)
+	$(call debian,/usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so,libvirt-daemon libvirt-daemon-driver-qemu)
+
+.PHONY: test-libvirt
+test-libvirt: libvirt ## Prove samples and cases by libvirt: what it keeps, its schema, and the command line of QEMU (root)
+	DOMAINPATCH_LIBVIRT=1 go test -count=1 -timeout 15m ./test/libvirt/...
 
 .PHONY: docs
 docs: playground ## Build the site of docs and the playground into out/docs, with every link and anchor checked (node 18 or later; npm's registry)

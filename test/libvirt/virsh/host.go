@@ -1,0 +1,90 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package virsh
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// User is the user and the group, as numbers, that libvirt and QEMU run as: Debian's nobody and nogroup.
+const User = 65534
+
+// TestDriver is libvirt's driver without a hypervisor: it parses, checks and prints definitions, in
+// memory. Each session has its own.
+const TestDriver = "test:///default"
+
+// Host is a folder that the user of libvirt owns, and all that its sessions write to.
+type Host struct{ dir string }
+
+// NewHost makes a folder in the one for temporary files. Close removes it.
+func NewHost() (*Host, error) {
+	if err := Check(); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "domainpatch-libvirt-") // short, since sockets in it have at most 107 bytes
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{dir}
+	for _, folder := range []string{".", "home", "run", "embed"} {
+		if err := h.makeFolder(folder); err != nil {
+			_ = h.Close()
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+func (h *Host) makeFolder(name string) error {
+	dir := h.Path(name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.Chown(dir, User, User)
+}
+
+// Close removes the folder. Close the sessions before.
+func (h *Host) Close() error { return os.RemoveAll(h.dir) }
+
+// Path is that of a file of the folder.
+func (h *Host) Path(name string) string { return filepath.Join(h.dir, name) }
+
+// Write writes a file for libvirt to read and write, and returns its path.
+func (h *Host) Write(name string, data []byte) (string, error) {
+	path := h.Path(name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return "", err
+	}
+	return path, os.Chown(path, User, User)
+}
+
+// QEMUDriver is libvirt's driver of QEMU, within the process of the session.
+func (h *Host) QEMUDriver() string { return "qemu:///embed?root=" + h.Path("embed") }
+
+// QEMULog is the file in which that driver keeps the command lines of QEMU for a domain that was
+// created, and what QEMU said.
+func (h *Host) QEMULog(domain string) string {
+	return h.Path(filepath.Join("embed/log/qemu", domain+".log"))
+}
+
+// LibvirtLog is the file in which libvirt itself writes.
+func (h *Host) LibvirtLog() string { return h.Path("run/libvirt.log") }
+
+// environment is that of libvirt: none of ours, so that it is the same everywhere.
+func (h *Host) environment() []string {
+	home := h.Path("home")
+	return []string{
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+		"LC_ALL=C",
+		"TZ=UTC",
+		"HOME=" + home,
+		"XDG_CONFIG_HOME=" + filepath.Join(home, "config"),
+		"XDG_CACHE_HOME=" + filepath.Join(home, "cache"),
+		"XDG_DATA_HOME=" + filepath.Join(home, "data"),
+		"XDG_RUNTIME_DIR=" + h.Path("run"),
+		fmt.Sprintf("LIBVIRT_LOG_OUTPUTS=3:file:%s", h.LibvirtLog()), // else on stderr, where errors of commands are
+	}
+}
