@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/domainpatch/domainpatch/test/kubevirt/bundle"
+	"github.com/domainpatch/domainpatch/test/kubevirt/sidecar"
 )
 
 // maxBundle is the largest bundle that the shim takes, in bytes.
@@ -59,25 +60,25 @@ func sameText(n, _ int) string { return fmt.Sprintf("'%d' + vmi.metadata.name", 
 func ownText(n, i int) string  { return fmt.Sprintf("'%d' + vmi.metadata.name", 63*n+i) }
 
 // shim is ours with the bundle, as the operator starts it. Dir is where the programs are.
-func (b *bench) shim(binary, name string, patches []bundle.Patch) (program, error) {
+func (b *bench) shim(binary, name string, patches []bundle.Patch) (sidecar.Program, error) {
 	data, err := bundle.Encode(patches...)
 	if err != nil {
-		return program{}, err
+		return sidecar.Program{}, err
 	}
 	sum := sha256.Sum256(data)
 	file := filepath.Join(b.dir, strings.ReplaceAll(name, " ", "-")+".json")
 	if err := os.WriteFile(file, data, 0o644); err != nil {
-		return program{}, err
+		return sidecar.Program{}, err
 	}
-	return program{path: filepath.Join(b.dir, binary), args: []string{"--version", "v1alpha3", "--bundle", file,
+	return sidecar.Program{Path: filepath.Join(b.dir, binary), Args: []string{"--version", "v1alpha3", "--bundle", file,
 		"--sha256", hex.EncodeToString(sum[:]), "--hooks", "OnDefineDomain"}}, nil
 }
 
 // stockShim is KubeVirt's with the program of that name.
-func (b *bench) stockShim(hook string) program {
-	return program{path: filepath.Join(b.dir, stock), args: []string{"--version", "v1alpha3"}, hook: hookFolder(b.dir, hook)}
+func (b *bench) stockShim(hook string) sidecar.Program {
+	return sidecar.Program{Path: filepath.Join(b.dir, stock), Args: []string{"--version", "v1alpha3"}, Hook: hookFolder(b.dir, hook)}
 }
 
-func (b *bench) echo() program {
-	return program{path: filepath.Join(b.dir, echoServer), args: []string{socketDir + "/echo.sock"}}
+func (b *bench) echo() sidecar.Program {
+	return sidecar.Program{Path: filepath.Join(b.dir, echoServer), Args: []string{sidecar.SocketDir + "/echo.sock"}}
 }

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"kubevirt.io/kubevirt/pkg/hooks"
+
+	"github.com/domainpatch/domainpatch/test/kubevirt/race"
+	"github.com/domainpatch/domainpatch/test/kubevirt/sidecar"
 )
 
 // Names of contenders that targets refer to.
@@ -32,20 +35,20 @@ const (
 // caller is a sidecar that is called again and again with one input.
 type caller struct {
 	name    string
-	program program
+	program sidecar.Program
 	repeats bool // the measured calls repeat a first one with another input
 
-	*sidecar
+	*sidecar.Sidecar
 	in      input
 	manager hooks.Manager
 }
 
 // start launches the sidecar and shows that its result is right, but for the echo's, which is its input.
 func (c *caller) start(ctx context.Context, first, later input) (err error) {
-	if c.sidecar, err = launch(ctx, c.program); err != nil {
+	if c.Sidecar, err = sidecar.Launch(ctx, c.program); err != nil {
 		return err
 	}
-	if c.manager, err = c.sidecar.manager(); err != nil {
+	if c.manager, err = c.Manager(); err != nil {
 		return err
 	}
 	c.in = first
@@ -72,7 +75,7 @@ func (c *caller) throughClient(context.Context) (time.Duration, error) {
 
 // onConnection is a call on the connection that is open.
 func (c *caller) onConnection(ctx context.Context) (time.Duration, error) {
-	_, took, err := c.define(ctx, c.in)
+	_, took, err := c.Define(ctx, c.in.doc, c.in.vmiJSON)
 	return took, err
 }
 
@@ -112,25 +115,25 @@ func (b *bench) calls(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
-	var client, server []contender
+	var client, server []race.Contender
 	for _, c := range callers {
 		if err := c.start(ctx, first, later); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		defer c.stop()
-		client = append(client, contender{c.name, c.throughClient})
-		if c.program.hook == "" {
-			server = append(server, contender{c.name, c.onConnection})
+		defer c.Stop()
+		client = append(client, race.Contender{Name: c.name, Do: c.throughClient})
+		if c.program.Hook == "" {
+			server = append(server, race.Contender{Name: c.name, Do: c.onConnection})
 		}
 	}
 	title := fmt.Sprintf("One OnDefineDomain through KubeVirt's client, fresh dial included, %d bytes", len(first.doc))
-	if r.Client, err = race(ctx, title, b.rounds, b.turn, client); err != nil {
+	if r.Client, err = race.Run(ctx, title, b.rounds, b.turn, client); err != nil {
 		return err
 	}
 	for _, c := range callers {
-		c.log.take() // what follows is of the next race
+		c.Log.Take() // what follows is of the next race
 	}
-	if r.Server, err = race(ctx, "The same call on an open connection: the server's side", b.rounds, b.turn, server); err != nil {
+	if r.Server, err = race.Run(ctx, "The same call on an open connection: the server's side", b.rounds, b.turn, server); err != nil {
 		return err
 	}
 	return b.shares(r, callers)
@@ -146,14 +149,14 @@ type share struct {
 // shares splits the calls of our shim: gRPC is what the echo server takes, and the engine's time is in our log.
 func (b *bench) shares(r *report, callers []*caller) error {
 	for _, c := range callers[1:] {
-		if c.program.hook != "" {
+		if c.program.Hook != "" {
 			continue
 		}
-		engine, err := engineTime(c.log.take())
+		engine, err := engineTime(c.Log.Take())
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		s := share{Name: c.name, Total: r.Server.of(c.name), GRPC: r.Server.of(echoName), Engine: engine}
+		s := share{Name: c.name, Total: r.Server.Of(c.name), GRPC: r.Server.Of(echoName), Engine: engine}
 		s.LogAndTheRest = s.Total - s.GRPC - s.Engine
 		r.Rest = append(r.Rest, s)
 	}
@@ -172,5 +175,5 @@ func engineTime(log []byte) (float64, error) {
 	if len(all) == 0 {
 		return 0, fmt.Errorf("no call in its log:\n%s", log)
 	}
-	return median(all), nil
+	return race.Median(all), nil
 }

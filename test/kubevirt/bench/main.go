@@ -14,11 +14,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/domainpatch/domainpatch/test/kubevirt/race"
+	"github.com/domainpatch/domainpatch/test/kubevirt/sidecar"
 )
 
 func main() {
@@ -77,25 +78,17 @@ func (b *bench) enter(ctx context.Context) error {
 	if err := build(ctx, dir); err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	args := []string{"sidecar", "--sockets", filepath.Join(dir, "sockets"), "--name", "bench", self, "-programs", dir}
-	inside := exec.CommandContext(ctx, filepath.Join(dir, "launcher"), append(args, os.Args[1:]...)...)
-	inside.Stdout, inside.Stderr = os.Stdout, os.Stderr
-	inside.Cancel = func() error { return inside.Process.Signal(syscall.SIGTERM) }
-	return inside.Run()
+	return sidecar.Enter(ctx, dir, append([]string{"-programs", dir}, os.Args[1:]...))
 }
 
 // report is what one run measures.
 type report struct {
-	Machine machine
-	Client  table
-	Server  table
+	Machine race.Machine
+	Client  race.Table
+	Server  race.Table
 	Rest    []share
-	Start   table
-	Cold    table
+	Start   race.Table
+	Cold    race.Table
 	Memory  []footprint
 	Peaks   []peak
 	Sizes   []size
@@ -103,7 +96,7 @@ type report struct {
 }
 
 func (b *bench) measure(ctx context.Context) (*report, error) {
-	r := &report{Machine: thisMachine()}
+	r := &report{Machine: race.ThisMachine()}
 	for _, part := range []func(context.Context, *report) error{b.calls, b.starts, b.memory, b.peaks, b.sizes} {
 		if err := part(ctx, r); err != nil {
 			return nil, err

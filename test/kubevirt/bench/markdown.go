@@ -6,45 +6,21 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"strings"
 )
-
-// machine is where the figures come from.
-type machine struct {
-	CPU   string
-	Cores int
-	Go    string
-}
-
-func thisMachine() machine {
-	m := machine{CPU: runtime.GOARCH, Cores: runtime.NumCPU(), Go: runtime.Version()}
-	info, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return m // the architecture must do
-	}
-	for line := range strings.Lines(string(info)) {
-		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-			m.CPU = strings.TrimSpace(value)
-			break
-		}
-	}
-	return m
-}
 
 // markdown writes the report as the tables of docs/performance.md.
 func (r *report) markdown(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nThe shim, measured with %s on %d cores of %s: medians over interleaved turns.\n", r.Machine.Go, r.Machine.Cores, r.Machine.CPU)
-	r.Client.markdown(&b)
-	r.Server.markdown(&b)
+	r.Client.Markdown(&b)
+	r.Server.Markdown(&b)
 	fmt.Fprint(&b, "\nWhat makes up those calls, in ms:\n\n| | whole | gRPC, as the echo server | engine, by our log | log line and the rest |\n|---|--:|--:|--:|--:|\n")
 	for _, s := range r.Rest {
 		fmt.Fprintf(&b, "| %s | %.3f | %.3f | %.3f | %.3f |\n", s.Name, s.Total, s.GRPC, s.Engine, s.LogAndTheRest)
 	}
-	r.Start.markdown(&b)
-	r.Cold.markdown(&b)
+	r.Start.Markdown(&b)
+	r.Cold.Markdown(&b)
 	r.memoryTables(&b)
 	fmt.Fprint(&b, "\n| target | at most | measured | |\n|---|--:|--:|---|\n")
 	for _, t := range r.Targets {
@@ -52,13 +28,6 @@ func (r *report) markdown(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-func (t *table) markdown(b *strings.Builder) {
-	fmt.Fprintf(b, "\n%s:\n\n| | ms | of the first line |\n|---|--:|--:|\n", t.Title)
-	for _, m := range t.Rows {
-		fmt.Fprintf(b, "| %s | %.3f | %.2f |\n", m.Name, m.Milliseconds, m.Ratio)
-	}
 }
 
 func (r *report) memoryTables(b *strings.Builder) {

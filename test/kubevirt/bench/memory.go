@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	"github.com/domainpatch/domainpatch/test/kubevirt/bundle"
+	"github.com/domainpatch/domainpatch/test/kubevirt/race"
+	"github.com/domainpatch/domainpatch/test/kubevirt/sidecar"
 )
 
 // footprint is the memory of one process, in MiB: medians. Two processes of each kind run at a time, as on a
@@ -31,7 +32,7 @@ const memoryRounds = 3
 // kind is a process whose memory is measured after calls.
 type kind struct {
 	name string
-	program
+	sidecar.Program
 	size int // of the document in bytes; negative: no call
 }
 
@@ -56,10 +57,10 @@ func (b *bench) kinds() ([]kind, error) {
 	}
 	for i := range kinds {
 		own := filepath.Join(b.dir, "memory-"+strconv.Itoa(i))
-		if err := copyByPage(own, kinds[i].path); err != nil {
+		if err := copyByPage(own, kinds[i].Path); err != nil {
 			return nil, err
 		}
-		kinds[i].path = own
+		kinds[i].Path = own
 	}
 	return kinds, nil
 }
@@ -102,7 +103,7 @@ func (b *bench) memory(ctx context.Context, r *report) error {
 			for _, s := range samples[i] {
 				values = append(values, s[field]/1024)
 			}
-			return median(values)
+			return race.Median(values)
 		}
 		r.Memory = append(r.Memory, footprint{k.name, of("VmRSS"), of("RssAnon"), of("RssFile"), of("Pss")})
 	}
@@ -110,11 +111,11 @@ func (b *bench) memory(ctx context.Context, r *report) error {
 }
 
 func (b *bench) idleRound(ctx context.Context, kinds []kind, samples [][]map[string]float64) error {
-	var all []*sidecar
-	defer func() { stopAll(all) }()
+	var all []*sidecar.Sidecar
+	defer func() { sidecar.StopAll(all) }()
 	for _, k := range kinds {
 		for range 2 {
-			s, err := launch(ctx, k.program)
+			s, err := sidecar.Launch(ctx, k.Program)
 			if err != nil {
 				return err
 			}
@@ -130,7 +131,7 @@ func (b *bench) idleRound(ctx context.Context, kinds []kind, samples [][]map[str
 	case <-time.After(b.idle): // what is measured: memory that calls leave behind
 	}
 	for i, s := range all {
-		fields, err := s.kilobytes()
+		fields, err := s.Kilobytes()
 		if err != nil {
 			return err
 		}
@@ -140,8 +141,8 @@ func (b *bench) idleRound(ctx context.Context, kinds []kind, samples [][]map[str
 }
 
 // call makes the three calls of a boot, and leaves no connection open.
-func (k kind) call(s *sidecar) error {
-	if err := s.conn.Close(); err != nil || k.size < 0 {
+func (k kind) call(s *sidecar.Sidecar) error {
+	if err := s.Disconnect(); err != nil || k.size < 0 {
 		return err
 	}
 	first, err := newInput(k.size)
@@ -152,7 +153,7 @@ func (k kind) call(s *sidecar) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.manager()
+	m, err := s.Manager()
 	if err != nil {
 		return err
 	}
@@ -162,26 +163,4 @@ func (k kind) call(s *sidecar) error {
 		}
 	}
 	return nil
-}
-
-// kilobytes are the fields of the process's status and smaps_rollup, in KiB (proc(5)).
-func (s *sidecar) kilobytes() (map[string]float64, error) {
-	fields := map[string]float64{}
-	for _, file := range []string{"status", "smaps_rollup"} {
-		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", s.cmd.Process.Pid, file))
-		if err != nil {
-			return nil, err
-		}
-		for line := range bytes.Lines(data) {
-			key, value, _ := bytes.Cut(line, []byte(":"))
-			if number, isSize := bytes.CutSuffix(bytes.TrimSpace(value), []byte(" kB")); isSize {
-				n, err := strconv.ParseFloat(string(number), 64)
-				if err != nil {
-					return nil, fmt.Errorf("%s: %w", file, err)
-				}
-				fields[string(key)] = n
-			}
-		}
-	}
-	return fields, nil
 }

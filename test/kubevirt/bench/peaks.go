@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"github.com/domainpatch/domainpatch/test/kubevirt/bundle"
+	"github.com/domainpatch/domainpatch/test/kubevirt/race"
+	"github.com/domainpatch/domainpatch/test/kubevirt/sidecar"
 )
 
 // peak is the most memory that a process ever had resident, in MB (10^6), as the limit of 64 MB counts.
@@ -59,27 +61,27 @@ func (b *bench) peak(ctx context.Context, name string, patches []bundle.Patch, s
 	if err != nil {
 		return peak{}, err
 	}
-	s, err := launch(ctx, command)
+	s, err := sidecar.Launch(ctx, command)
 	if err != nil {
 		return peak{}, err
 	}
-	defer s.stop()
-	out, took, err := s.define(ctx, in)
+	defer s.Stop()
+	out, took, err := s.Define(ctx, in.doc, in.vmiJSON)
 	if err == nil {
 		err = in.check(out)
 	}
 	if err != nil {
-		return peak{}, fmt.Errorf("%w\n%.2000s", err, s.log.take())
+		return peak{}, fmt.Errorf("%w\n%.2000s", err, s.Log.Take())
 	}
-	fields, err := s.kilobytes()
+	fields, err := s.Kilobytes()
 	if err != nil {
 		return peak{}, err
 	}
-	bundle, err := os.Stat(command.args[3])
+	bundle, err := os.Stat(command.Args[3])
 	if err != nil {
 		return peak{}, err
 	}
-	return peak{name, len(in.doc), len(in.vmiJSON), int(bundle.Size()), fields["VmHWM"] * 1024 / 1e6, milliseconds(took)}, nil
+	return peak{name, len(in.doc), len(in.vmiJSON), int(bundle.Size()), fields["VmHWM"] * 1024 / 1e6, race.Milliseconds(took)}, nil
 }
 
 // size is a stripped program's, in MB (10^6).

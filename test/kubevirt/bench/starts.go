@@ -6,6 +6,9 @@ package main
 import (
 	"context"
 	"time"
+
+	"github.com/domainpatch/domainpatch/test/kubevirt/race"
+	"github.com/domainpatch/domainpatch/test/kubevirt/sidecar"
 )
 
 // starts measures what passes between a process's start and its answer to Info, and then its very first
@@ -23,35 +26,35 @@ func (b *bench) starts(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
-	var start, cold []contender
+	var start, cold []race.Contender
 	for _, c := range []struct {
 		name string
-		program
+		sidecar.Program
 	}{{stockStart, b.stockShim(sedHook)}, {ourStart, plain}, {ourCELStart, cel}} {
-		start = append(start, contender{c.name, func(ctx context.Context) (time.Duration, error) {
-			s, err := launch(ctx, c.program)
+		start = append(start, race.Contender{Name: c.name, Do: func(ctx context.Context) (time.Duration, error) {
+			s, err := sidecar.Launch(ctx, c.Program)
 			if err != nil {
 				return 0, err
 			}
-			s.stop()
-			return s.start, nil
+			s.Stop()
+			return s.Start, nil
 		}})
-		cold = append(cold, contender{c.name, func(ctx context.Context) (time.Duration, error) {
-			s, err := launch(ctx, c.program)
+		cold = append(cold, race.Contender{Name: c.name, Do: func(ctx context.Context) (time.Duration, error) {
+			s, err := sidecar.Launch(ctx, c.Program)
 			if err != nil {
 				return 0, err
 			}
-			defer s.stop()
-			out, took, err := s.define(ctx, in)
+			defer s.Stop()
+			out, took, err := s.Define(ctx, in.doc, in.vmiJSON)
 			if err == nil {
 				err = in.check(out)
 			}
 			return took, err
 		}})
 	}
-	if r.Start, err = race(ctx, "From process start to the answered Info", 2*b.rounds, 0, start); err != nil {
+	if r.Start, err = race.Run(ctx, "From process start to the answered Info", 2*b.rounds, 0, start); err != nil {
 		return err
 	}
-	r.Cold, err = race(ctx, "The first OnDefineDomain of a new process, on the connection of that Info (stock shim: with sh and sed)", b.rounds, 0, cold)
+	r.Cold, err = race.Run(ctx, "The first OnDefineDomain of a new process, on the connection of that Info (stock shim: with sh and sed)", b.rounds, 0, cold)
 	return err
 }

@@ -23,23 +23,23 @@ func verdict(met bool) string {
 func targets(r *report) []target {
 	var all []target
 	for _, call := range []string{firstName, celFirst, repeatName, celRepeat} {
-		all = append(all, target{"through the client: " + call + " / " + echoName, 1.5, r.Client.of(call) / r.Client.of(echoName)})
+		all = append(all, target{"through the client: " + call + " / " + echoName, 1.5, r.Client.Of(call) / r.Client.Of(echoName)})
 	}
 	for _, l := range []struct {
 		peer  string
 		limit float64
 	}{{shellName, 0.25}, {sedName, 0.25}, {goName, 0.25}, {pythonName, 0.04}} {
 		for _, call := range []string{firstName, celFirst} {
-			all = append(all, target{"through the client: " + call + " / " + l.peer, l.limit, r.Client.of(call) / r.Client.of(l.peer)})
+			all = append(all, target{"through the client: " + call + " / " + l.peer, l.limit, r.Client.Of(call) / r.Client.Of(l.peer)})
 		}
 	}
 	for _, call := range []string{firstName, celFirst, repeatName, celRepeat} {
-		all = append(all, target{"open connection: " + call + " / " + echoName, 4, r.Server.of(call) / r.Server.of(echoName)})
+		all = append(all, target{"open connection: " + call + " / " + echoName, 4, r.Server.Of(call) / r.Server.Of(echoName)})
 	}
 	for _, ours := range []string{ourStart, ourCELStart} {
 		all = append(all,
-			target{"start to Info, ms: " + ours, 20, r.Start.of(ours)},
-			target{"start to Info: " + ours + " / " + stockStart, 1, r.Start.of(ours) / r.Start.of(stockStart)})
+			target{"start to Info, ms: " + ours, 20, r.Start.Of(ours)},
+			target{"start to Info: " + ours + " / " + stockStart, 1, r.Start.Of(ours) / r.Start.Of(stockStart)})
 	}
 	all = append(all,
 		target{"RSS: " + ourIdle + " / " + stockIdle, 0.85, r.rss(ourIdle) / r.rss(stockIdle)},
