@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/ast"
@@ -290,7 +291,17 @@ func evalError(in *input, err error) error {
 	if errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded {
 		return fmt.Errorf("cannot evaluate the expression: %w of %d units: let it look at less, or at shorter texts", cancelled, maxExpressionCost)
 	}
-	return fmt.Errorf("cannot evaluate the expression: %.*q", maxErrorText, err.Error()) // CEL may name a value in full
+	told := fmt.Errorf("cannot evaluate the expression: %.*q", maxErrorText, err.Error()) // CEL may name a value in full
+	if key, ok := strings.CutPrefix(err.Error(), "no such key: "); ok {
+		return &missingKeyError{told, key}
+	}
+	return told
+}
+
+// missingKeyError tells of a key that a map does not hold.
+type missingKeyError struct {
+	error
+	key string
 }
 
 func (e *expression) bool(in *input) (bool, error) {
