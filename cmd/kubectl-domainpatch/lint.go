@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,10 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/lint"
 	"github.com/domainpatch/domainpatch/controllers/offline"
-	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/patch/lazyregexp"
 )
 
 const lintExample = `  # Patches and policies of a folder, and of the folders in it
@@ -61,7 +59,8 @@ Errors are what the API server and the operator refuse. Warnings are what they t
 what is likely to be wrong: the VM API has a field for it, a path counts devices, no policy
 allows it, it looks like a secret. DomainPatches are checked against the policies among the
 files, or against the default policy. In a case folder (patch.yaml beside domain.xml) paths
-are tried on that domain.
+are tried on that domain. Where VMs are among the files, patches are tried on these: whether
+they select any, and whether the VMs have the annotations and labels that are read.
 
 Each finding has a code. An annotation on the object silences one and says why:
   lint.domainpatch.kubevirt.io/DP109: nobody hotplugs disks here
@@ -169,9 +168,9 @@ func (o *lintOptions) lint(ctx context.Context, files offline.Files) (result lin
 	return result, err
 }
 
-// options are those of a Linter that looks at objects with these policies among them.
-func (o *lintOptions) options(policies []v1alpha1.DomainPatchPolicy) lint.Options {
-	return lint.Options{Disabled: o.disabled, Policies: policies, Plugins: o.plugins}
+// options are those of the flags.
+func (o *lintOptions) options() lint.Options {
+	return lint.Options{Disabled: o.disabled, Plugins: o.plugins}
 }
 
 // newLinter makes a Linter that tries paths on the domains.
@@ -208,10 +207,10 @@ func (o *lintOptions) lintFiles(files offline.Files, domains []domainFile, resul
 	return o.lintTogether(files, domains, together, result)
 }
 
-// lintTogether lints file by file: in memory is one file, and of each patch what it writes.
-// Files are read twice, since policies may stand behind what they limit.
+// lintTogether lints file by file: in memory is one file, of each patch what it writes, and the
+// VMs. Files are read twice, since policies may stand behind what they limit.
 func (o *lintOptions) lintTogether(files offline.Files, domains []domainFile, inputs []offline.Input, result *lintResult) error {
-	var policies []v1alpha1.DomainPatchPolicy
+	options := o.options()
 	once := map[string][]byte{}
 	for _, in := range inputs {
 		data, err := files.Read(in.Name)
@@ -221,12 +220,12 @@ func (o *lintOptions) lintTogether(files offline.Files, domains []domainFile, in
 		if in.Named && !isRegular(in.Name) {
 			once[in.Name] = data
 		}
-		if bytes.Contains(data, []byte(bundle.KindDomainPatchPolicy)) {
-			objects, _, _ := offline.ParseObjects(in.Name, data) // what is wrong is told later
-			policies = append(policies, objects.Policies...)
+		if speaksOfOthers().Match(data) {
+			objects, _, _ := offline.ParseObjects(offline.Shown(in.Name), data) // what is wrong is told later
+			options.Among(objects)
 		}
 	}
-	l, err := newLinter(domains, o.options(policies))
+	l, err := newLinter(domains, options)
 	if err != nil {
 		return err
 	}
@@ -254,6 +253,9 @@ func (o *lintOptions) lintTogether(files offline.Files, domains []domainFile, in
 	result.add(l, len(inputs))
 	return nil
 }
+
+// speaksOfOthers is what a file has with an object that says something about patches.
+var speaksOfOthers = lazyregexp.New(`\b(DomainPatchPolicy|Namespace|VirtualMachine(Instance|InstanceReplicaSet|Pool)?)\b`)
 
 // isRegular tells whether a file can be read twice: standard input and pipes give their bytes once.
 func isRegular(name string) bool {

@@ -82,7 +82,8 @@ func (o *lintOptions) surroundings(ctx context.Context, reader *remote.Reader, r
 	if err != nil {
 		return lint.Options{}, err
 	}
-	options := o.options(append([]v1alpha1.DomainPatchPolicy{}, policies...)) // none is not the default one
+	options := o.options()
+	options.Policies = append([]v1alpha1.DomainPatchPolicy{}, policies...) // none is not the default one
 	namespaces := map[string]map[string]string{}
 	err = result.dispensable(remote.List(ctx, reader, remote.Namespaces, remote.Selection{}, func(page []labelled) error {
 		for _, n := range page {

@@ -70,13 +70,12 @@ func (s *subject) limitsHere() (limits []*patch.Limits, name string) {
 // checkSelector finds patches that every VM gets.
 func checkSelector(s *subject) {
 	selector := s.patch.Spec.Selector
-	if selector == nil || len(selector.MatchLabels)+len(selector.MatchExpressions) > 0 || len(s.patch.Spec.MatchConditions) > 0 {
+	if selector == nil || !isEmpty(selector) || len(s.patch.Spec.MatchConditions) > 0 {
 		return
 	}
 	of := "every VM of the namespace"
 	if cdp, ok := s.patch.Object.(*v1alpha1.ClusterDomainPatch); ok {
-		n := cdp.Spec.NamespaceSelector
-		if n != nil && len(n.MatchLabels)+len(n.MatchExpressions) > 0 {
+		if !isEmpty(cdp.Spec.NamespaceSelector) {
 			return
 		}
 		of = "every VM of the cluster"

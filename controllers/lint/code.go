@@ -88,12 +88,22 @@ var (
 	WidePolicy = &Code{"DP116", "policy-leaves-the-vm", Warning,
 		"The policy lets tenants change what reaches out of the VM: programs, files and devices of the node or the pod.",
 		"Narrow the path; docs/security.md says what each part can do."}
+	SelectsNone = &Code{"DP117", "selects-no-vm", Warning,
+		"The files hold VMs that the patch could be for, and the patch selects none of them.",
+		"Correct the selector, or the labels of the VM's template: a VMI has these, not those of the VM."}
+	AbsentKey = &Code{"DP118", "absent-annotation", Warning,
+		"An expression reads an annotation or a label that a VM of the files lacks, and fails there.",
+		"Add it to the VM's template, or leave such VMs out: 'KEY' in vmi.metadata.annotations."}
+	NoSuchPatch = &Code{"DP119", "no-such-patch", Warning,
+		"A VM's template demands a patch that is not among the files, or not in a way that is known; its VMs are refused.",
+		"Correct the label, or add the patch."}
 )
 
 var codes = []*Code{
 	Unreadable, Refused, DoesNotCompile, GivenTwice, BadSilence,
 	UseVMAPI, PluginDrops, KubeVirtOwns, PositionInList, UnknownName, MatchesNothing, Denied, Secret,
 	HotplugUnseen, Conflict, OpenVariable, IgnoresSecurity, SelectsAll, UnusedVariable, Overwritten, WidePolicy,
+	SelectsNone, AbsentKey, NoSuchPatch,
 }
 
 // Codes lists all codes, by their IDs.

@@ -50,8 +50,9 @@ func (l *Linter) conflicts() (findings []Finding, silenced int) {
 		patches[i] = &r.Patch
 		of[&r.Patch] = r
 	}
+	vmis := l.vmis()
 	for _, arena := range conflict.Contested(patches) {
-		for p, found := range arena.Resolve(l.options.VMIs, l.options.Namespaces) {
+		for p, found := range arena.Resolve(vmis, l.namespaces()) {
 			r := of[p]
 			if r.silent {
 				silenced++

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/domainpatch/domainpatch/controllers/offline"
 )
 
 // TestDocs compares docs/lint.md with the codes: each has a section with its name and severity, an
@@ -69,6 +71,8 @@ func testSilence(t *testing.T, c *Code, example, section string) {
 // read lints a text and gives the codes that are found.
 func read(t *testing.T, options Options, text string, domains ...string) (codes []string, silenced int) {
 	t.Helper()
+	objects, _, _ := offline.ParseObjects("test.yaml", []byte(text)) // Read tells what is wrong
+	options.Among(objects)
 	l, err := New(options)
 	if err != nil {
 		t.Fatal(err)

@@ -31,8 +31,24 @@ type Options struct {
 	// VMIs are those of the cluster, where they are known: conflicts are then found of patches that
 	// they bind, too.
 	VMIs []conflict.VMI
+	// VMs are those of the files, which patches are tried on, and Labels those of the files' namespaces
+	// by name. There may be more of both.
+	VMs    []offline.VM
+	Labels map[string]map[string]string
 	// Plugins tells that KubeVirt Plugins are in the cluster.
 	Plugins bool
+}
+
+// Among adds what objects of the same files say about each other: policies, namespaces and VMs.
+func (o *Options) Among(objects offline.Objects) {
+	o.Policies = append(o.Policies, objects.Policies...)
+	for _, n := range objects.Namespaces {
+		if o.Labels == nil {
+			o.Labels = map[string]map[string]string{}
+		}
+		o.Labels[n.Name] = offline.NamespaceLabels(n.Name, n.Labels)
+	}
+	o.VMs = append(o.VMs, objects.VMs()...)
 }
 
 // Linter lints objects one by one. It is not safe for concurrent use.
@@ -100,7 +116,7 @@ func (l *Linter) Read(file string, data []byte) (skipped []string) {
 	objects, skipped, err := offline.ParseObjects(file, data)
 	l.mistakes(Unreadable, offline.Mistakes(err), nil)
 	l.Objects(objects)
-	return skipped
+	return l.unused(skipped)
 }
 
 // Objects lints objects that were read.
@@ -127,9 +143,10 @@ func (l *Linter) Objects(objects offline.Objects) {
 // Silenced tells how many more there were that annotations silence.
 func (l *Linter) Findings() (findings []Finding, silenced int) {
 	conflicts, silenced := l.conflicts()
-	findings = append(slices.Clone(l.findings), conflicts...)
+	references, silencedThere := l.references()
+	findings = slices.Concat(l.findings, conflicts, references)
 	Sort(findings)
-	return findings, l.silenced + silenced
+	return findings, l.silenced + silenced + silencedThere
 }
 
 // subject is one object that is looked at.
@@ -147,6 +164,7 @@ type subject struct {
 var patchChecks = []func(*subject){
 	checkVMAPI, checkPlugins, checkOwned, checkPositions, checkNames, checkMatches, checkPolicies, checkSecrets,
 	checkHotplug, checkOpenVariables, checkProtection, checkSelector, checkUnused, checkOverwritten,
+	checkVMs,
 }
 
 func (l *Linter) patch(p render.Patch, origin *offline.Origin) {

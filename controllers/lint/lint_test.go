@@ -329,7 +329,10 @@ func FuzzRead(f *testing.F) {
 		f.Add(string(text))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		l, err := New(Options{Plugins: true})
+		options := Options{Plugins: true}
+		objects, _, _ := offline.ParseObjects("fuzz.yaml", []byte(text))
+		options.Among(objects)
+		l, err := New(options)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,10 +38,13 @@ func (workload) isKubeVirts(group, kind string) bool {
 func (o Objects) Workloads() []string {
 	var all []string
 	for _, w := range o.workloads {
-		all = append(all, Printable(w.origin.doc.file+": "+w.id))
+		all = append(all, w.listed())
 	}
 	return all
 }
+
+// listed is how Files.Objects lists it in skipped.
+func (w workload) listed() string { return Printable(w.origin.doc.file + ": " + w.id) }
 
 // Injected is what makes VMs start patched where no operator does it.
 type Injected struct {

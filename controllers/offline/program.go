@@ -109,14 +109,21 @@ func (o Objects) givenTwice(id string) error {
 // namespace is that of the VMI, with the labels of the file that describes it, and with the
 // one that every namespace has.
 func (o Objects) namespace(vmi *VMI) render.Namespace {
-	labels := map[string]string{}
+	var labels map[string]string
 	for _, n := range o.Namespaces {
 		if n.Name == vmi.Namespace {
-			maps.Copy(labels, n.Labels)
+			labels = n.Labels
 		}
 	}
-	labels[corev1.LabelMetadataName] = vmi.Namespace
-	return render.Namespace{Name: vmi.Namespace, Labels: labels}
+	return render.Namespace{Name: vmi.Namespace, Labels: NamespaceLabels(vmi.Namespace, labels)}
+}
+
+// NamespaceLabels are the labels of a namespace that an API server makes of those in a file.
+func NamespaceLabels(name string, given map[string]string) map[string]string {
+	labels := map[string]string{}
+	maps.Copy(labels, given)
+	labels[corev1.LabelMetadataName] = name
+	return labels
 }
 
 // Notes tell what of the objects the program does without: policies that do not select the namespace of the VMI, and

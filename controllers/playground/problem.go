@@ -55,7 +55,9 @@ func (r *Response) lint(request *Request) {
 	if err != nil {
 		return
 	}
-	linter, err := lint.New(lint.Options{Policies: objects.Policies})
+	options := lint.Options{}
+	options.Among(objects)
+	linter, err := lint.New(options)
 	if err != nil {
 		r.fail(panePatches, "", err)
 		return

@@ -126,6 +126,25 @@ func parseReferences(vmiLabels map[string]string) (references, error) {
 	return r, firstFew(bad, func(key string) error { return badValue(key, vmiLabels[key]) })
 }
 
+// Demanded are the patches, by kind, namespace and name alone, without which a VMI with these labels in this
+// namespace does not start, in the order of their labels. The error is that of Bindings for labels with an unknown value.
+func Demanded(vmiLabels map[string]string, namespace string) ([]Patch, error) {
+	wanted, err := parseReferences(vmiLabels)
+	var all []Patch
+	for key, value := range wanted {
+		if value != v1alpha1.ReferenceDemanded {
+			continue
+		}
+		p := Patch{Kind: key.kind, Name: key.name}
+		if key.kind == bundle.KindDomainPatch {
+			p.Namespace = namespace
+		}
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b Patch) int { return cmp.Compare(a.ReferenceLabel(), b.ReferenceLabel()) })
+	return all, err
+}
+
 // firstFew joins what is wrong with the first ones, and counts the rest, for VM owners may write as
 // many labels as fit into an object.
 func firstFew[T any](all []T, describe func(T) error) error {

@@ -1,0 +1,182 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package lint
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/conflict"
+	"github.com/domainpatch/domainpatch/controllers/offline"
+	"github.com/domainpatch/domainpatch/controllers/render"
+	"github.com/domainpatch/domainpatch/patch/bundle"
+)
+
+// unused takes the VMs that patches are tried on off a list of what was passed over.
+func (l *Linter) unused(skipped []string) []string {
+	return slices.DeleteFunc(skipped, func(listed string) bool {
+		return slices.ContainsFunc(l.options.VMs, func(vm offline.VM) bool { return vm.Listed == listed })
+	})
+}
+
+// namespaces are the labels of the namespaces that are known.
+func (l *Linter) namespaces() map[string]map[string]string {
+	if l.options.Namespaces != nil {
+		return l.options.Namespaces
+	}
+	return l.options.Labels
+}
+
+// vmis are those of the cluster and of the files, for conflicts. Patches whose files say no namespace
+// are taken to be in the VM's.
+func (l *Linter) vmis() []conflict.VMI {
+	all := slices.Clone(l.options.VMIs)
+	for i := range l.options.VMs {
+		vm := &l.options.VMs[i]
+		all = append(all, conflict.VMI{Namespace: vm.Namespace, Labels: vm.Labels}, conflict.VMI{Labels: vm.Labels})
+	}
+	return all
+}
+
+// bound says whether a patch binds a VM, as far as files tell.
+type bound int
+
+const (
+	elsewhere bound = iota // the VM is of another namespace
+	unbound
+	perhaps // the labels of its namespace decide, which are not known
+	certain
+)
+
+func (s *subject) binds(vm *offline.VM) bound {
+	p, namespace := s.patch, vm.Namespace
+	if p.Kind == bundle.KindDomainPatch {
+		if vm.Anywhere {
+			namespace = cmp.Or(p.Namespace, namespace)
+		}
+		if p.Namespace = cmp.Or(p.Namespace, namespace); p.Namespace != namespace {
+			return elsewhere
+		}
+	}
+	binds := certain
+	labels, known := s.namespaces()[namespace]
+	if cdp, ok := p.Object.(*v1alpha1.ClusterDomainPatch); ok && !known && !isEmpty(cdp.Spec.NamespaceSelector) {
+		binds = perhaps
+		anywhere := *cdp
+		anywhere.Spec.NamespaceSelector = nil
+		p = render.ClusterDomainPatch(&anywhere)
+	}
+	if !p.Binds(vm.Labels, render.Namespace{Name: namespace, Labels: labels}) {
+		return unbound
+	}
+	return binds
+}
+
+func isEmpty(selector *metav1.LabelSelector) bool {
+	return selector == nil || len(selector.MatchLabels)+len(selector.MatchExpressions) == 0
+}
+
+// checkVMs tries a patch on the VMs of the files: whether it selects any, and whether they have the
+// annotations and labels that it reads.
+func checkVMs(s *subject) {
+	tried, selected, told := 0, 0, map[string]bool{}
+	for i := range s.options.VMs {
+		vm := &s.options.VMs[i]
+		binds := s.binds(vm)
+		if binds != elsewhere {
+			tried++
+		}
+		if binds >= perhaps {
+			selected++
+		}
+		if binds == certain && !vm.Incomplete {
+			s.checkAbsent(vm, told)
+		}
+	}
+	if selector := s.patch.Spec.Selector; tried > 0 && selected == 0 && !isEmpty(selector) {
+		s.warn(SelectsNone, "spec.selector", fmt.Sprintf("selects none of the VMs of the files (%d), and none refers to the patch", tried), "")
+	}
+}
+
+// checkAbsent finds the annotation or label that the patch misses on a VM. Each is told once.
+func (s *subject) checkAbsent(vm *offline.VM, told map[string]bool) {
+	absent, err := s.program.Absent(context.Background(), vm.JSON)
+	if err != nil || absent == nil || isKubeVirts(absent.Key) || told[absent.Field+absent.Key] {
+		return
+	}
+	told[absent.Field+absent.Key] = true
+	consequence := "does not start with the patch"
+	if s.patch.Spec.FailurePolicy == v1alpha1.FailurePolicyIgnore {
+		consequence = "starts without the patch"
+	}
+	s.warn(AbsentKey, absent.Field, fmt.Sprintf("%s has no %s %.317s, and %s (%s)", vm.ID, absent.Of, absent.Key, consequence, vm.Origin.Position("", 0)), "")
+}
+
+// isKubeVirts says whether KubeVirt puts an annotation or label on the VMIs of a VM.
+func isKubeVirts(key string) bool {
+	return strings.HasPrefix(key, "kubevirt.io/") || key == "vm.kubevirt.io/name"
+}
+
+// references finds labels of VMs of the files that demand a patch which is not among the files,
+// where patches of that kind and namespace are, and those with a value that is none.
+func (l *Linter) references() (findings []Finding, silenced int) {
+	on := Linter{options: l.options}
+	there := l.names()
+	for i := range l.options.VMs {
+		vm := &l.options.VMs[i]
+		s := &subject{Linter: &on, id: vm.ID, origin: vm.Origin}
+		s.silences(vm.Own)
+		demanded, err := render.Demanded(vm.Labels, vm.Namespace)
+		for _, m := range offline.Mistakes(err) {
+			s.warn(NoSuchPatch, vm.Template+".labels", m.Reason, "")
+		}
+		for _, p := range demanded {
+			if there.lack(p, vm.Anywhere) {
+				s.warn(NoSuchPatch, vm.Template+".labels."+p.ReferenceLabel(), "the files hold no "+p.ID()+", without which the VM is refused", "")
+			}
+		}
+	}
+	return on.findings, on.silenced
+}
+
+// names are the names of the patches that were seen, by kind and namespace, and by kind alone for
+// whoever has no namespace.
+type names map[[2]string]map[string]bool
+
+func (l *Linter) names() names {
+	all := names{}
+	add := func(name string, in ...string) {
+		at := [2]string(in)
+		if all[at] == nil {
+			all[at] = map[string]bool{}
+		}
+		all[at][name] = true
+	}
+	for id := range l.seen {
+		kind, name, _ := strings.Cut(id, " ")
+		namespace, base, found := strings.Cut(name, "/")
+		if !found {
+			namespace, base = "", name
+		}
+		add(base, kind, namespace)
+		add(base, kind, "*")
+	}
+	return all
+}
+
+// lack says whether a patch is missing where others are. Patches and VMs without a namespace may be
+// meant for any.
+func (n names) lack(p render.Patch, anywhere bool) bool {
+	if anywhere && p.Kind == bundle.KindDomainPatch {
+		p.Namespace = "*"
+	}
+	here, unplaced := n[[2]string{p.Kind, p.Namespace}], n[[2]string{p.Kind, ""}]
+	return len(here)+len(unplaced) > 0 && !here[p.Name] && !unplaced[p.Name]
+}

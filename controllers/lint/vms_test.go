@@ -1,0 +1,89 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package lint
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	boardRule = `domain: [{op: set, path: "/domain/sysinfo[@type='smbios']/baseBoard/entry[@name='product']", `
+	rack      = `variables: [{name: r, expression: "vmi.metadata.labels['rack']", pattern: "[a-z]+"}], ` + boardRule + `expression: variables.r}]`
+	web       = `selector: {matchLabels: {tier: web}}, `
+)
+
+// namespacedPatch is a DomainPatch.
+func namespacedPatch(name, namespace, spec string) string {
+	return "---\napiVersion: domainpatch.kubevirt.io/v1alpha1\nkind: DomainPatch\nmetadata: {name: " + name + ", namespace: " + namespace + "}\nspec: {" + spec + "}\n"
+}
+
+func clusterWide(name, spec string) string {
+	return strings.Replace(namespacedPatch(name, "''", spec), "kind: DomainPatch", "kind: ClusterDomainPatch", 1)
+}
+
+// vm is a VirtualMachine whose template has these labels.
+func vm(namespace, labels string) string {
+	return "---\napiVersion: kubevirt.io/v1\nkind: VirtualMachine\nmetadata: {name: vm, namespace: " + namespace + ", labels: {tier: own}}\n" +
+		"spec:\n  template:\n    metadata: {labels: {" + labels + "}}\n    spec: {}\n"
+}
+
+// TestVMs pins what is warned of where VMs are among the files.
+func TestVMs(t *testing.T) {
+	const namespace = "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: vms, labels: {zone: a}}\n"
+	fixed := boardRule + `value: x}]`
+	inZone := func(zone string) string {
+		return clusterWide("p", web+"namespaceSelector: {matchLabels: {zone: "+zone+"}}, "+rack)
+	}
+	conflicting := namespacedPatch("p", "vms", web+fixed) + namespacedPatch("q", "vms", "selector: {matchLabels: {rack: a}}, "+boardRule+`value: other}]`)
+	cases := map[string]struct {
+		reason, text string
+		want         []string
+	}{
+		"Selected":        {"one is enough", namespacedPatch("p", "vms", web+fixed) + vm("vms", "") + vm("vms", "tier: web"), nil},
+		"NoVMs":           {"VMs may be anywhere", namespacedPatch("p", "vms", web+fixed), nil},
+		"OtherNamespace":  {"those of the patch's namespace may be anywhere", namespacedPatch("p", "vms", web+fixed) + vm("other", ""), nil},
+		"NoneSelected":    {"the VM's own labels are not the template's", namespacedPatch("p", "vms", "selector: {matchLabels: {tier: own}}, "+fixed) + vm("vms", ""), []string{"DP117"}},
+		"NoNamespaces":    {"which kustomize gives", namespacedPatch("p", "''", web+fixed) + vm("''", ""), []string{"DP117"}},
+		"NoNamespaceOfVM": {"which may be that of the patch", namespacedPatch("p", "vms", web+fixed) + vm("''", "tier: web"), nil},
+		"ByLabel":         {"it refers to the patch", namespacedPatch("p", "vms", web+fixed) + vm("vms", `domainpatch.kubevirt.io/p: "true"`), nil},
+		"OnlyByLabel":     {"patches without a selector may wait for VMs", namespacedPatch("p", "vms", fixed) + vm("vms", ""), nil},
+		"UnknownLabels":   {"the namespace may have the label", inZone("b") + vm("vms", "tier: web, rack: a"), nil},
+		"OtherZone":       {"the namespace has another one", inZone("b") + namespace + vm("vms", "tier: web, rack: a"), []string{"DP117"}},
+		"InZone":          {"and this one binds", inZone("a") + namespace + vm("vms", "tier: web"), []string{"DP118"}},
+		"NotInZone":       {"what may not bind need not be there", inZone("a") + vm("vms", "tier: web"), nil},
+		"Label":           {"not there", namespacedPatch("p", "vms", web+rack) + vm("vms", "tier: web"), []string{"DP118"}},
+		"LabelTwice":      {"told once", namespacedPatch("p", "vms", web+rack) + vm("vms", "tier: web") + vm("vms", "tier: web, a: b"), []string{"DP118"}},
+		"LabelThere":      {"it is there", namespacedPatch("p", "vms", web+rack) + vm("vms", "tier: web, rack: a"), nil},
+		"Unbound":         {"nothing reads it", namespacedPatch("p", "vms", web+rack) + vm("vms", "tier: web, rack: a") + vm("vms", ""), nil},
+		"KubeVirts":       {"KubeVirt writes it", namespacedPatch("p", "vms", web+strings.ReplaceAll(rack, "'rack'", "'vm.kubevirt.io/name'")) + vm("vms", "tier: web"), nil},
+		"Instancetype": {"it may bring the label", namespacedPatch("p", "vms", web+rack) +
+			strings.Replace(vm("vms", "tier: web"), "spec:\n", "spec:\n  instancetype: {name: i}\n", 1), nil},
+		"Misspelt":       {"there is another patch", namespacedPatch("p", "vms", fixed) + vm("vms", `domainpatch.kubevirt.io/q: "true"`), []string{"DP119"}},
+		"OtherKind":      {"there is none of that kind", namespacedPatch("p", "vms", fixed) + vm("vms", `clusterdomainpatch.kubevirt.io/q: "true"`), nil},
+		"OtherNamesake":  {"nor of that namespace", namespacedPatch("p", "other", fixed) + vm("vms", `domainpatch.kubevirt.io/q: "true"`), nil},
+		"Optional":       {"it need not be there", namespacedPatch("p", "vms", fixed) + vm("vms", `domainpatch.kubevirt.io/q: optional`), nil},
+		"Unplaced":       {"kustomize gives the namespace", namespacedPatch("p", "''", fixed) + vm("vms", `domainpatch.kubevirt.io/p: "true"`), nil},
+		"UnplacedVM":     {"kustomize gives the namespace", namespacedPatch("p", "vms", fixed) + vm("''", `domainpatch.kubevirt.io/p: "true"`), nil},
+		"ClusterPatch":   {"it is there", clusterWide("p", fixed) + vm("vms", `clusterdomainpatch.kubevirt.io/p: "true"`), nil},
+		"Value":          {"is none", namespacedPatch("p", "vms", fixed) + vm("vms", `domainpatch.kubevirt.io/p: "yes"`), []string{"DP119"}},
+		"Conflict":       {"they meet on that VM", conflicting + vm("vms", "tier: web, rack: a"), []string{"DP110", "DP110"}},
+		"NoConflict":     {"they meet on none", conflicting + vm("vms", "tier: web") + vm("vms", "rack: a"), nil},
+		"ConflictBase":   {"kustomize gives the namespace", strings.ReplaceAll(conflicting, "namespace: vms", "namespace: ''") + vm("vms", "tier: web, rack: a"), []string{"DP110", "DP110"}},
+		"Pool":           {"its template is deeper", namespacedPatch("p", "vms", web+rack) + "---\napiVersion: pool.kubevirt.io/v1beta1\nkind: VirtualMachinePool\nmetadata: {name: pool, namespace: vms}\nspec: {virtualMachineTemplate: {spec: {template: {metadata: {labels: {tier: web}}, spec: {}}}}}\n", []string{"DP118"}},
+		"NoTemplate":     {"is no VM", namespacedPatch("p", "vms", web+fixed) + "---\napiVersion: kubevirt.io/v1\nkind: VirtualMachine\nmetadata: {name: vm, namespace: vms}\nspec: {}\n", nil},
+		"WrongTypes":     {"are no VM", namespacedPatch("p", "vms", web+fixed) + "---\napiVersion: kubevirt.io/v1\nkind: VirtualMachine\nmetadata: {name: vm, namespace: vms, annotations: 5}\nspec: {template: 7}\n", nil},
+		"IgnoredAndRead": {"the VM starts without it, which is told", namespacedPatch("p", "vms", "failurePolicy: Ignore, "+web+rack) + vm("vms", "tier: web"), []string{"DP118"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, _ := read(t, Options{}, tc.text)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
