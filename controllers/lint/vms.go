@@ -21,9 +21,11 @@ import (
 
 // unused takes the VMs that patches are tried on off a list of what was passed over.
 func (l *Linter) unused(skipped []string) []string {
-	return slices.DeleteFunc(skipped, func(listed string) bool {
-		return slices.ContainsFunc(l.options.VMs, func(vm offline.VM) bool { return vm.Listed == listed })
-	})
+	used := map[string]bool{}
+	for i := range l.options.VMs {
+		used[l.options.VMs[i].Listed] = true
+	}
+	return slices.DeleteFunc(skipped, func(listed string) bool { return used[listed] })
 }
 
 // namespaces are the labels of the namespaces that are known.
