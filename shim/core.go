@@ -90,6 +90,16 @@ func (c *Core) PreCloudInitIso(ctx context.Context, data, vmi []byte, purpose Pu
 // Shutdown says that no more calls will come. It may be called more than once.
 func (c *Core) Shutdown() { c.end() }
 
+// Rest says that a connection has ended. An answer that is read late still takes memory when the call is long over,
+// so the time until memory is given back starts anew.
+func (c *Core) Rest() {
+	select {
+	case c.turn <- struct{}{}:
+		c.endTurn()
+	default: // the call that runs ends later
+	}
+}
+
 // Ended is closed by Shutdown.
 func (c *Core) Ended() <-chan struct{} { return c.ended }
 

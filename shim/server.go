@@ -154,7 +154,7 @@ func (s *Server) Path() string { return s.socket.path }
 func (s *Server) Serve(ctx context.Context) error {
 	defer s.socket.remove()
 	failed := make(chan error, 1)
-	go func() { failed <- s.grpc.Serve(s.socket) }()
+	go func() { failed <- s.grpc.Serve(watched{s.socket, s.core.Rest}) }()
 	select {
 	case <-s.core.Ended():
 		s.log.Info("ending", "reason", "Shutdown was called")

@@ -71,6 +71,31 @@ func listen(dir, name string) (*socket, error) {
 	return &socket{UnixListener: listener, path: path, file: file}, nil
 }
 
+// watched is a listener that tells of every connection that has ended.
+type watched struct {
+	net.Listener
+	ended func()
+}
+
+func (w watched) Accept() (net.Conn, error) {
+	conn, err := w.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return watchedConn{conn, w.ended}, nil
+}
+
+// watchedConn is closed more than once.
+type watchedConn struct {
+	net.Conn
+	ended func()
+}
+
+func (w watchedConn) Close() error {
+	defer w.ended()
+	return w.Conn.Close()
+}
+
 // remove takes the socket out of its directory, unless another one stands there by now.
 func (s *socket) remove() {
 	if now, err := os.Lstat(s.path); err == nil && os.SameFile(now, s.file) {
