@@ -85,8 +85,14 @@ jq: # For the annotations of the GitHub Action
 python3: # For the script of KubeVirt's README, beside which ours is tested and measured
 	$(call debian,python3,python3)
 
+.PHONY: peers
+peers: python3 jq # What people edit domains with today, beside which ours is compared
+	$(call debian,virt-xml,virtinst)
+	$(call debian,xmlstarlet,xmlstarlet)
+	$(call debian,xsltproc,xsltproc)
+
 .PHONY: test
-test: controlplane kubevirt xmllint python3 jq ## All tests
+test: controlplane kubevirt xmllint peers ## All tests
 	KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/controlplane} go test -timeout 20m ./...
 	cd bench && go test ./...
 	cd hack/image && go test -count=1 ./...
@@ -147,6 +153,12 @@ diff-test: ## Compare PATHS (200000) random paths, from SEED on (the time), with
 bench: python3 ## The engine beside its peers, and the shim beside KubeVirt's
 	cd bench && go run .
 	cd test/kubevirt && go run ./bench
+
+.PHONY: compare
+compare: peers ## The same edits by DomainPatch and by what people use today, judged and measured, into docs/comparison.md
+	@mkdir -p out
+	cd test/kubevirt && go run ./compare >$(CURDIR)/out/comparison.md
+	cp out/comparison.md docs/comparison.md
 
 .PHONY: bench-cli
 bench-cli: ## The command line tool: render, test of 200 cases and lint of 1,000 patches, beside what is wanted

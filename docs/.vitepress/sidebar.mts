@@ -13,6 +13,7 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
     items: [
       { text: 'Getting started', link: '/getting-started' },
       { text: 'Migrating from hook scripts', link: '/migrating' },
+      { text: 'Beside what people use today', link: '/comparison' },
       { text: 'Cookbook', link: '/cookbook' },
       { text: 'Playground', link: '/playground/', target: '_self' },
     ],

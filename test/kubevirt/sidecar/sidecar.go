@@ -59,7 +59,7 @@ func Launch(ctx context.Context, p Program) (*Sidecar, error) {
 		return nil, err
 	}
 	s := &Sidecar{home: home, cmd: exec.CommandContext(ctx, p.Path, p.Args...)}
-	s.cmd.Env = []string{"CONTAINER_NAME=hook-sidecar-0", "HOME=/", "PATH=" + p.Hook + ":" + os.Getenv("PATH")}
+	s.cmd.Env = []string{"CONTAINER_NAME=hook-sidecar-0", "HOME=/", "TMPDIR=" + home, "PATH=" + p.Hook + ":" + os.Getenv("PATH")}
 	s.cmd.Stderr = &s.Log
 	begin := time.Now()
 	if err := s.cmd.Start(); err != nil {
@@ -130,11 +130,14 @@ func (s *Sidecar) CloudInit(ctx context.Context, data, vmi []byte) ([]byte, erro
 	return result.GetCloudInitData(), err
 }
 
-// Kilobytes are the fields of the process's status and smaps_rollup, in KiB (proc(5)).
-func (s *Sidecar) Kilobytes() (map[string]float64, error) {
+// Kilobytes are the fields of the process's memory, see the function.
+func (s *Sidecar) Kilobytes() (map[string]float64, error) { return Kilobytes(s.cmd.Process.Pid) }
+
+// Kilobytes are the fields of a process's status and smaps_rollup, in KiB (proc(5)).
+func Kilobytes(pid int) (map[string]float64, error) {
 	fields := map[string]float64{}
 	for _, file := range []string{"status", "smaps_rollup"} {
-		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", s.cmd.Process.Pid, file))
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: The DomainPatch Authors
+# SPDX-License-Identifier: Apache-2.0
+
+printf '%s' "$4" | virt-xml --connect test:///default --edit alias.name=ua-data-2 --disk driver.discard=ignore

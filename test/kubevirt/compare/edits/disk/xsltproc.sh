@@ -1,0 +1,15 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: The DomainPatch Authors
+# SPDX-License-Identifier: Apache-2.0
+
+printf '%s' "$4" | xsltproc /dev/fd/3 - 3<<'XSL'
+<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
+  <xsl:output omit-xml-declaration="yes"/>
+  <xsl:template match="@*|node()">
+    <xsl:copy><xsl:apply-templates select="@*|node()"/></xsl:copy>
+  </xsl:template>
+  <xsl:template match="/domain/devices/disk[alias/@name='ua-data-2']/driver/@discard">
+    <xsl:attribute name="discard">ignore</xsl:attribute>
+  </xsl:template>
+</xsl:stylesheet>
+XSL
