@@ -6,7 +6,7 @@
 //
 // The rules name elements by what identifies them, in the engine's table of identities, and
 // by their position only where nothing else tells them apart. They hold the difference
-// alone. Before rules are handed out they are compiled and applied by the engine, as a first
+// alone. Rules that do the same to all devices of a kind are one. Before rules are handed out they are compiled and applied by the engine, as a first
 // call that checks itself and as a repeated one, and the result is compared with the wanted
 // document. What no rule can express, or what KubeVirt's second pass would undo, is an error
 // that names the place.

@@ -107,6 +107,9 @@ func (g *generator) generate() (*Domain, error) {
 		l.plan(root)
 		out, at, err := g.try(root, l.rules)
 		if err == nil {
+			if general := g.generalise(root, l); general != nil {
+				out = general
+			}
 			return &Domain{Rules: rulesOf(l.rules), Output: out, Notes: g.notes}, nil
 		}
 		failure = err

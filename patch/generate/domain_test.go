@@ -15,6 +15,8 @@ const (
 <disk type='file' device='disk'><source file='/b'/><target dev='vdb' bus='virtio'/><alias name='ua-b'/></disk>
 <disk type='file' device='disk'><source file='/c'/><target dev='vdc' bus='virtio'/><alias name='ua-c'/></disk>
 `
+	cdrom = `<disk type='file' device='cdrom'><source file='/d'/><target dev='sda' bus='sata'/><alias name='ua-d'/></disk>
+`
 	videos = `<video><model type='vga' vram='1'/></video><video><model type='vga' vram='2'/></video><video><model type='vga' vram='3'/></video>`
 	video  = `<video><model type='vga'/></video>`
 )
@@ -115,6 +117,21 @@ func TestRules(t *testing.T) {
 			"set One /domain/devices/video[model/@type='vga'][1]/model/@heads"},
 		"substituted": {"it keeps the place", devices(video + "<hub type='usb'/>"), devices("<video><model heads='2'/></video><video><model heads='1'/></video><hub type='usb'/>"),
 			"replace /domain/devices/video"},
+		"of one kind": {"what the guest sees of them", devices(disks + cdrom), strings.ReplaceAll(devices(disks+cdrom), "bus='virtio'/>", "bus='virtio'/><shareable/>"),
+			"add after /domain/devices/disk[target/@bus='virtio']/target"},
+		"of one kind and another": {"neither alone tells", devices(disks + cdrom + "<disk device='cdrom'><target dev='vdz' bus='virtio'/></disk><disk device='disk'><target dev='sdb' bus='sata'/></disk>"),
+			strings.ReplaceAll(devices(disks+cdrom+"<disk device='cdrom'><target dev='vdz' bus='virtio'/></disk><disk device='disk'><target dev='sdb' bus='sata'/></disk>"), "device='disk'><source", "device='disk'><driver queues='2'/><source"),
+			"add first /domain/devices/disk[target/@bus='virtio' and @device='disk']"},
+		"all of them": {"of no kind in common", devices(cards[0] + cards[1]), strings.ReplaceAll(devices(cards[0]+cards[1]), "<alias", "<mtu size='9000'/><alias"),
+			"add after /domain/devices/interface/source"},
+		"not all of a kind": {"nothing tells the two from the third", devices(disks), strings.Replace(devices(disks), "bus='virtio'/>", "bus='virtio'/><shareable/>", 2),
+			"add after /domain/devices/disk[alias/@name='ua-a']/target\nadd after /domain/devices/disk[alias/@name='ua-b']/target"},
+		"each another value": {"they are not the same", devices(disks), strings.ReplaceAll(strings.ReplaceAll(devices(disks), "'/a'", "'/x'"), "'/b'", "'/y'"),
+			"set /domain/devices/disk[alias/@name='ua-a']/source/@file\nset /domain/devices/disk[alias/@name='ua-b']/source/@file"},
+		"two rules of a kind": {"each stands for three", devices(disks), strings.NewReplacer(" device='disk'", "", "bus='virtio'/>", "bus='virtio'/><shareable/>").Replace(devices(disks)),
+			"remove /domain/devices/disk[target/@bus='virtio']/@device\nadd after /domain/devices/disk[target/@bus='virtio']/target"},
+		"kind that changes": {"a repeated call must find them", devices(disks), strings.ReplaceAll(devices(disks), "virtio", "scsi"),
+			"set /domain/devices/disk[@device='disk']/target/@bus"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := Domains(t.Context(), []byte(tc.before), []byte(tc.after), nil)
