@@ -168,6 +168,10 @@ type found struct {
 	errs    []error
 }
 
+// maxLists is how many Lists an object may be in, one in the other: each of them is read once more for
+// every List around it.
+const maxLists = 16
+
 // maxMistakes is after how many mistakes no more documents of a file are read: it is something else
 // than objects, and each mistake takes a kilobyte.
 const maxMistakes = 1000
@@ -220,6 +224,10 @@ func (f *found) object(origin *Origin, asJSON []byte) {
 		return
 	}
 	if h.APIVersion == "v1" && h.Kind == "List" {
+		if len(origin.items) == maxLists {
+			f.refuse(origin, h.id(), fmt.Errorf("a List in %d others: take the objects out of the Lists", maxLists))
+			return
+		}
 		for i, item := range h.Items {
 			f.object(&Origin{doc: origin.doc, items: append(slices.Clone(origin.items), i)}, item)
 		}
