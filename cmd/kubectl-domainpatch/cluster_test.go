@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/bundles"
 	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/controllers/testcluster"
 )
@@ -141,7 +142,7 @@ func (c *scripted) start(ctx context.Context, object *unstructured.Unstructured)
 		return err
 	}
 	if bundle.Applies() {
-		if err := client.IgnoreAlreadyExists(c.Create(ctx, bundle.ConfigMap(namespace.Name))); err != nil {
+		if err := client.IgnoreAlreadyExists(c.Create(ctx, bundles.ConfigMap(bundle, namespace.Name))); err != nil {
 			return err
 		}
 		object.SetAnnotations(annotations)

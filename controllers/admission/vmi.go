@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/bundles"
 	"github.com/domainpatch/domainpatch/controllers/metrics"
 	"github.com/domainpatch/domainpatch/controllers/render"
 )
@@ -35,7 +36,7 @@ func (w *Webhooks) mutateVMI(ctx context.Context, req admission.Request) (admiss
 		return admission.Response{}, refuse(err)
 	}
 	if bundle.Applies() && !isDryRun(req) {
-		if err := w.Bundles.Ensure(ctx, bundle.ConfigMap(req.Namespace)); err != nil {
+		if err := w.Bundles.Ensure(ctx, bundles.ConfigMap(bundle, req.Namespace)); err != nil {
 			return admission.Response{}, err
 		}
 	}

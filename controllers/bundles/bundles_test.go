@@ -111,7 +111,7 @@ func sweepNow(t *testing.T, r *Reconciler, key types.NamespacedName) {
 // aBundle is the ConfigMap of a bundle with one patch of this name.
 func aBundle(t *testing.T, namespace, name string) *corev1.ConfigMap {
 	t.Helper()
-	return rendered(t, domainPatch(namespace, name)).ConfigMap(namespace)
+	return ConfigMap(rendered(t, domainPatch(namespace, name)), namespace)
 }
 
 func rendered(t *testing.T, dp *v1alpha1.DomainPatch) *render.Bundle {

@@ -64,7 +64,13 @@ func content(cm *corev1.ConfigMap) (string, bool) {
 // configMap is the ConfigMap of an encoded bundle.
 func configMap(namespace, content string) *corev1.ConfigMap {
 	json := []byte(content)
-	return (&render.Bundle{JSON: json, SHA256: bundle.Sum(json)}).ConfigMap(namespace)
+	return ConfigMap(&render.Bundle{JSON: json, SHA256: bundle.Sum(json)}, namespace)
+}
+
+// ConfigMap is that of a bundle, as clients of Kubernetes write it.
+func ConfigMap(b *render.Bundle, namespace string) *corev1.ConfigMap {
+	c := b.ConfigMap(namespace)
+	return &corev1.ConfigMap{TypeMeta: c.TypeMeta, ObjectMeta: c.ObjectMeta, Immutable: &c.Immutable, Data: c.Data}
 }
 
 // isOurs tells whether a ConfigMap surely is one that the operator wrote, or as good as that.

@@ -4,6 +4,7 @@
 package bundles
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,18 @@ import (
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
+
+// TestConfigMapJSON wants render's ConfigMap, which is printed, to be the one that is written.
+func TestConfigMapJSON(t *testing.T) {
+	b := rendered(t, domainPatch("vms", "a"))
+	printed, err := json.Marshal(b.ConfigMap("vms"))
+	mustNot(t, err, "cannot encode")
+	written, err := json.Marshal(ConfigMap(b, "vms"))
+	mustNot(t, err, "cannot encode")
+	if diff := cmp.Diff(string(written), string(printed)); diff != "" {
+		t.Errorf("-written +printed:\n%s", diff)
+	}
+}
 
 // TestSlim gives the cache ConfigMaps whose owners want it to hold much.
 func TestSlim(t *testing.T) {

@@ -125,7 +125,7 @@ func testRestoreRendered(t *testing.T, s *suite) {
 			mustNot(t, s.Client.Delete(context.WithoutCancel(t.Context()), object), "cannot delete")
 		}
 	})
-	cm := b.ConfigMap(ns)
+	cm := ConfigMap(b, ns)
 	r := s.reconciler(interceptor.Funcs{})
 	s.named(t, r, "vm", cm)
 	step(t, r, client.ObjectKeyFromObject(cm))

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/bundles"
 	"github.com/domainpatch/domainpatch/controllers/fare"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/controllers/render"
@@ -46,7 +47,7 @@ func newFleet(t testing.TB, patches, vmis int) fleet {
 	for i := range groups {
 		now := objects[i*each : (i+1)*each]
 		groups[i] = []*render.Bundle{made(t, nil, now...), made(t, nil, now[1:]...)}
-		configMaps = append(configMaps, groups[i][0].ConfigMap("vms"), groups[i][1].ConfigMap("vms"))
+		configMaps = append(configMaps, bundles.ConfigMap(groups[i][0], "vms"), bundles.ConfigMap(groups[i][1], "vms"))
 	}
 	for i := range vmis {
 		v := vmi(t, fmt.Sprintf("v%05d", i), groups[i%len(groups)][i/len(groups)%2], func(v *kubevirt.VirtualMachineInstance) {

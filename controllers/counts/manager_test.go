@@ -24,6 +24,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/bundles"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/controllers/program"
 	"github.com/domainpatch/domainpatch/controllers/testcluster"
@@ -138,7 +139,7 @@ func TestWatches(t *testing.T) {
 	w := stored("vms", vmi(t, "w", both))
 	c.Add(t, w, stored("vms", vmi(t, "z", nil, labelled("probe"))))
 	settle(t, c)
-	c.Add(t, both.ConfigMap("vms"))
+	c.Add(t, bundles.ConfigMap(both, "vms"))
 	waitFor(t, c, cluster, shorthand{0, 0, 1, 0}, "the bundle of a VMI that nothing binds")
 	waitFor(t, c, a, shorthand{1, 1, 1, 0}, "the bundle of a VMI that nothing binds")
 	merge(t, c, w, `{"status":{"phase":"Succeeded"}}`)

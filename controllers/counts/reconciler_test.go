@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/bundles"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/controllers/testcluster"
@@ -101,7 +102,7 @@ func TestReconcile(t *testing.T) {
 		cdp.Spec.Selector, cdp.Spec.NamespaceSelector = &metav1.LabelSelector{}, &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "gold"}}
 	})
 	running := made(t, nil, a, cluster)
-	c.Add(t, a, cluster, running.ConfigMap("vms"))
+	c.Add(t, a, cluster, bundles.ConfigMap(running, "vms"))
 	recorder := events.NewFakeRecorder(10)
 	r := &Reconciler{Client: c.Client, Compile: render.Compile, Events: recorder}
 	v, w := stored("vms", vmi(t, "v", running, labelled(ref+"a"))), stored(plain, vmi(t, "w", nil))

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/bundles"
 	"github.com/domainpatch/domainpatch/controllers/fare"
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 	"github.com/domainpatch/domainpatch/controllers/render"
@@ -250,7 +251,7 @@ func takeCensus(t testing.TB, vmis []*kubevirt.VirtualMachineInstance, patches [
 		objects = append(objects, v)
 	}
 	for _, b := range made {
-		objects = append(objects, b.ConfigMap("vms"))
+		objects = append(objects, bundles.ConfigMap(b, "vms"))
 	}
 	for _, e := range events {
 		objects = append(objects, e)

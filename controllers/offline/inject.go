@@ -15,7 +15,6 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v3"
-	corev1 "k8s.io/api/core/v1"
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
@@ -49,7 +48,7 @@ func (w workload) listed() string { return Printable(w.origin.doc.file + ": " + 
 // Injected is what makes VMs start patched where no operator does it.
 type Injected struct {
 	// ConfigMaps hold the bundles, by namespace and name. The operator does not take them for its own.
-	ConfigMaps []*corev1.ConfigMap
+	ConfigMaps []*render.ConfigMap
 	// Workloads are the objects with their annotations, in the order of the files.
 	Workloads []Workload
 	// Notes tell of patches that were left out, and of VMs that no patch binds.
@@ -82,7 +81,7 @@ func Inject(ctx context.Context, objects Objects, all bool, image render.Image) 
 	if len(out.ConfigMaps) == 0 {
 		return nil, errors.New("no patch binds to any of the VMs: give their templates the label that refers to the patch, the patch a selector, or use --all")
 	}
-	slices.SortFunc(out.ConfigMaps, func(a, b *corev1.ConfigMap) int {
+	slices.SortFunc(out.ConfigMaps, func(a, b *render.ConfigMap) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return out, nil
@@ -136,7 +135,7 @@ func (out *Injected) addConfigMap(bundle *render.Bundle, namespace any) {
 	name, _ := namespace.(string)
 	made := bundle.ConfigMap(name)
 	delete(made.Labels, v1alpha1.ManagedByLabel) // the operator would delete it as unused
-	if !slices.ContainsFunc(out.ConfigMaps, func(c *corev1.ConfigMap) bool { return c.Namespace == name && c.Name == made.Name }) {
+	if !slices.ContainsFunc(out.ConfigMaps, func(c *render.ConfigMap) bool { return c.Namespace == name && c.Name == made.Name }) {
 		out.ConfigMaps = append(out.ConfigMaps, made)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
@@ -68,10 +68,18 @@ type Objects struct {
 	Patches        []v1alpha1.DomainPatch
 	ClusterPatches []v1alpha1.ClusterDomainPatch
 	Policies       []v1alpha1.DomainPatchPolicy
-	Namespaces     []corev1.Namespace
+	Namespaces     []Namespace
 
 	workloads []workload
 	origins   map[string][]*Origin // by the objects' IDs
+}
+
+// Namespace is Kubernetes' Namespace: its labels decide, and nothing else of it is looked at.
+type Namespace struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              json.RawMessage `json:"spec,omitempty"`
+	Status            json.RawMessage `json:"status,omitempty"`
 }
 
 // Origin is where an object was read, by the ID that errors name it with, such as "DomainPatch
@@ -290,7 +298,7 @@ func (f *found) take(apiVersion, kind string, asJSON []byte) (known bool, errs [
 		errs = decode(asJSON, &p)
 		f.Policies = append(f.Policies, p)
 	case "v1 Namespace":
-		var n corev1.Namespace
+		var n Namespace
 		errs = decode(asJSON, &n)
 		f.Namespaces = append(f.Namespaces, n)
 	default:

@@ -10,8 +10,6 @@ import (
 	"maps"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/patch"
@@ -122,7 +120,7 @@ func (o Objects) namespace(vmi *VMI) render.Namespace {
 func NamespaceLabels(name string, given map[string]string) map[string]string {
 	labels := map[string]string{}
 	maps.Copy(labels, given)
-	labels[corev1.LabelMetadataName] = name
+	labels["kubernetes.io/metadata.name"] = name // LabelMetadataName of k8s.io/api/core/v1
 	return labels
 }
 

@@ -11,7 +11,6 @@ import (
 	"sort"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
@@ -225,10 +224,18 @@ func (b *Bundle) Name() string {
 
 func (b *Bundle) id() string { return b.SHA256[:v1alpha1.BundleIDLength] }
 
+// ConfigMap is Kubernetes' ConfigMap, as far as one of a bundle goes. The type of k8s.io/api would bring
+// all of that package into the playground, which a browser loads.
+type ConfigMap struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Immutable         bool              `json:"immutable"`
+	Data              map[string]string `json:"data"`
+}
+
 // ConfigMap holds the bundle in a namespace. Call it only where a patch applies.
-func (b *Bundle) ConfigMap(namespace string) *corev1.ConfigMap {
-	immutable := true
-	return &corev1.ConfigMap{
+func (b *Bundle) ConfigMap(namespace string) *ConfigMap {
+	return &ConfigMap{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace,
@@ -238,7 +245,7 @@ func (b *Bundle) ConfigMap(namespace string) *corev1.ConfigMap {
 				v1alpha1.BundleIDLabel:  b.id(),
 			},
 		},
-		Immutable: &immutable,
+		Immutable: true,
 		Data:      map[string]string{v1alpha1.BundleKey: string(b.JSON)},
 	}
 }

@@ -224,7 +224,7 @@ func TestConfigMap(t *testing.T) {
 	if want := "domainpatch-" + b.SHA256[:32]; got.Name != want || len(got.Name) > 63 || got.Namespace != "vms" {
 		t.Errorf("ConfigMap %s/%s, want vms/%s", got.Namespace, got.Name, want)
 	}
-	if got.Immutable == nil || !*got.Immutable {
+	if !got.Immutable {
 		t.Error("the ConfigMap is not immutable")
 	}
 	if diff := cmp.Diff(map[string]string{"bundle.json": string(b.JSON)}, got.Data); diff != "" {

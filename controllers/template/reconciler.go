@@ -131,7 +131,7 @@ func (r *Reconciler) write(ctx context.Context, vm *kubevirt.VirtualMachine, bun
 		if wanted, err = bundle.Annotations(nil, r.Image); err != nil {
 			return nil, err
 		}
-		if err := r.Bundles.Ensure(ctx, bundle.ConfigMap(vm.Namespace)); err != nil {
+		if err := r.Bundles.Ensure(ctx, bundles.ConfigMap(bundle, vm.Namespace)); err != nil {
 			return nil, err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/bundles"
 	"github.com/domainpatch/domainpatch/controllers/render"
 	"github.com/domainpatch/domainpatch/test/cluster/appliance"
 )
@@ -39,7 +40,7 @@ func (s *scene) annotationBecomesPod() {
 	ours := bundle.Entry(render.Image{Name: "registry.example/shim:v1", PullPolicy: "IfNotPresent"})
 	script := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: full.ConfigMap.Name}, Data: map[string]string{"run.sh": "#!/bin/sh\n"}}
 	s.must(s.Create(s.ctx, script))
-	s.must(s.Create(s.ctx, bundle.ConfigMap(namespace)))
+	s.must(s.Create(s.ctx, bundles.ConfigMap(bundle, namespace)))
 	s.must(s.Apply(s.ctx, s.annotatedVM(namespace, full, ours)))
 
 	vm, err := s.AwaitPod(s.ctx, client.ObjectKey{Namespace: namespace, Name: appliance.Name})

@@ -34,6 +34,10 @@ func TestImports(t *testing.T) {
 			reason: "it is pure", packages: "./controllers/render",
 			forbidden: []string{"k8s.io/client-go/rest", "k8s.io/client-go/kubernetes", "sigs.k8s.io/controller-runtime", "kubevirt.io/"},
 		},
+		"playground": {
+			reason: "a browser loads it", packages: "./controllers/playground",
+			forbidden: []string{"k8s.io/api", "k8s.io/client-go", "sigs.k8s.io/controller-runtime", "kubevirt.io/"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
