@@ -17,6 +17,7 @@ import (
 	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/patch/selector"
 )
 
 // Options say against what patches are checked. The zero value checks against the default policy.
@@ -157,6 +158,7 @@ type subject struct {
 	patch   render.Patch // of a patch
 	program *patch.Program
 	places  []patch.RulePlaces // what its domain rules write
+	paths   [][]*selector.Path // what they select, see pathsOf
 	silent  map[string]bool    // codes that its annotations silence
 }
 
@@ -176,7 +178,7 @@ func (l *Linter) patch(p render.Patch, origin *offline.Origin) {
 	if err != nil {
 		return
 	}
-	s.program, s.places = program, program.Places()
+	s.program, s.places, s.paths = program, program.Places(), pathsOf(p.Spec.Domain)
 	for _, check := range patchChecks {
 		check(s)
 	}

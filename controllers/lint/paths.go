@@ -15,24 +15,27 @@ import (
 	"github.com/domainpatch/domainpatch/patch/selector"
 )
 
-// pathsOf are the paths of a rule, with the field that holds them; none for a condition of op test.
-func (s *subject) pathsOf(i int) (field string, paths []*selector.Path) {
-	field = fmt.Sprintf("spec.domain[%d].path", i)
-	path, err := selector.Compile(s.patch.Spec.Domain[i].Path)
-	if err != nil {
-		return field, nil
+// pathsOf are the paths of each rule, by its number; none for a condition of op test.
+func pathsOf(rules []v1alpha1.DomainRule) [][]*selector.Path {
+	all := make([][]*selector.Path, len(rules))
+	for i := range rules {
+		if path, err := selector.Compile(rules[i].Path); err == nil {
+			all[i] = path.Alternatives()
+		}
 	}
-	return field, path.Alternatives()
+	return all
 }
+
+// pathField is the field with the path of a rule.
+func pathField(rule int) string { return fmt.Sprintf("spec.domain[%d].path", rule) }
 
 // checkPositions finds paths that count devices.
 func checkPositions(s *subject) {
 	for i := range s.patch.Spec.Domain {
-		field, paths := s.pathsOf(i)
-		for _, path := range paths {
+		for _, path := range s.paths[i] {
 			if name := countedDevice(path.Steps()); name != "" {
 				offset := max(strings.Index(s.patch.Spec.Domain[i].Path, name+"["), 0)
-				s.warnAt(PositionInList, field, offset, "the path counts: which "+name+" it selects differs from VM to VM", "")
+				s.warnAt(PositionInList, pathField(i), offset, "the path counts: which "+name+" it selects differs from VM to VM", "")
 				break
 			}
 		}
@@ -59,9 +62,8 @@ func checkMatches(s *subject) {
 	made := map[string]bool{} // shapes of what the rules above write
 	for i := range s.patch.Spec.Domain {
 		r := &s.patch.Spec.Domain[i]
-		field, paths := s.pathsOf(i)
 		nothing := ""
-		for _, path := range paths {
+		for _, path := range s.paths[i] {
 			reason := s.selectsNothing(r, path, made)
 			if reason == "" {
 				nothing = ""
@@ -70,7 +72,7 @@ func checkMatches(s *subject) {
 			nothing = reason
 		}
 		if nothing != "" {
-			s.warn(MatchesNothing, field, nothing, "")
+			s.warn(MatchesNothing, pathField(i), nothing, "")
 		}
 		if s.places[i].Unknown != "" {
 			return // it may make anything
@@ -208,13 +210,12 @@ func checkHotplug(s *subject) {
 		if op := s.patch.Spec.Domain[i].Op; op == v1alpha1.DomainOpTest {
 			continue
 		}
-		field, paths := s.pathsOf(i)
-		for _, path := range paths {
+		for _, path := range s.paths[i] {
 			device := everyDevice(path.Steps())
 			if device == "" || s.patch.Spec.Domain[i].Op == v1alpha1.DomainOpAdd && len(path.Steps()) < 4 {
 				continue
 			}
-			s.warn(HotplugUnseen, field, "the rule is for every "+device+", but not for those that are hotplugged later", "")
+			s.warn(HotplugUnseen, pathField(i), "the rule is for every "+device+", but not for those that are hotplugged later", "")
 			break
 		}
 	}
