@@ -25,13 +25,17 @@ func testMigration(t *testing.T, s *suite) {
 		status map[string]any
 		err    []string
 	}{
-		"user":       {"a status that a user made up", "alice", ref + "a", map[string]any{"migrationState": map[string]any{"targetPod": "p"}}, []string{"status.migrationState"}},
-		"empty":      {"an empty one", "alice", ref + "a", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
-		"other":      {"an account of that name elsewhere", "system:serviceaccount:vms:kubevirt-controller", ref + "a", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
-		"controller": {"KubeVirt's own", "system:serviceaccount:kv:kubevirt-controller", ref + "a", map[string]any{"migrationState": map[string]any{}}, nil},
-		"status":     {"another status", "alice", ref + "a", map[string]any{"phase": "Pending", "migrationState": nil}, nil},
-		"cluster":    {"whatever binds", "alice", clusterRef + "migrating", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
-		"unpatched":  {"no patch to leave out", "alice", "", map[string]any{"migrationState": map[string]any{}}, nil},
+		"user":        {"a status that a user made up", "alice", ref + "a", map[string]any{"migrationState": map[string]any{"targetPod": "p"}}, []string{"status.migrationState"}},
+		"empty":       {"an empty one", "alice", ref + "a", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
+		"other":       {"an account of that name elsewhere", "system:serviceaccount:vms:kubevirt-controller", ref + "a", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
+		"neighbour":   {"an account of KubeVirt's namespace that is not KubeVirt's", "system:serviceaccount:kv:default", ref + "a", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
+		"longer":      {"a namespace whose name begins like KubeVirt's", "system:serviceaccount:kv-2:kubevirt-controller", ref + "a", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
+		"certificate": {"a user that a certificate names, and no account", "kv:kubevirt-controller", ref + "a", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
+		"within":      {"and one with the account's name in it", "x:system:serviceaccount:kv:kubevirt-controller", ref + "a", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
+		"controller":  {"KubeVirt's own", "system:serviceaccount:kv:kubevirt-controller", ref + "a", map[string]any{"migrationState": map[string]any{}}, nil},
+		"status":      {"another status", "alice", ref + "a", map[string]any{"phase": "Pending", "migrationState": nil}, nil},
+		"cluster":     {"whatever binds", "alice", clusterRef + "migrating", map[string]any{"migrationState": map[string]any{}}, []string{"status.migrationState"}},
+		"unpatched":   {"no patch to leave out", "alice", "", map[string]any{"migrationState": map[string]any{}}, nil},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

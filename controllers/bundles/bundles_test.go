@@ -40,6 +40,7 @@ func TestBundles(t *testing.T) {
 	t.Run("Counts", func(t *testing.T) { testCounts(t, s) })
 	t.Run("SweepWaits", func(t *testing.T) { testSweepWaits(t, s) })
 	t.Run("SweepRaces", func(t *testing.T) { testSweepRaces(t, s) })
+	t.Run("SweepReadsAllPages", func(t *testing.T) { testSweepReadsAllPages(t, s) })
 	t.Run("SweepSharesLists", func(t *testing.T) { testSweepSharesLists(t, s) })
 	t.Run("NotOurs", func(t *testing.T) { testNotOurs(t, s) })
 	t.Run("Backup", func(t *testing.T) { testBackup(t, s) })

@@ -184,6 +184,21 @@ func testEnsureRaces(t *testing.T, s *suite) {
 			s.wantStored(t, want, tc.reason)
 		})
 	}
+	t.Run("mended", func(t *testing.T) {
+		want := aBundle(t, s.Namespace(t, "races-mended"), "a")
+		broken := want.DeepCopy()
+		broken.Data, broken.Immutable = nil, nil
+		s.Add(t, broken)
+		c := interceptor.NewClient(s.watching, afterGet(once(func() {
+			mended := broken.DeepCopy()
+			mended.Data, mended.Immutable = want.Data, want.Immutable
+			mustNot(t, s.Client.Update(t.Context(), mended), "mend")
+		})))
+		mustNot(t, (&Store{Reader: c, Writer: c}).Ensure(t.Context(), want), "cannot ensure")
+		if have := s.wantStored(t, want, "its owner mended it"); have.UID != broken.UID {
+			t.Error("deleted though it is the bundle by now: a pod that is being rendered would not find it")
+		}
+	})
 	t.Run("for ever", func(t *testing.T) {
 		want, i := aBundle(t, s.Namespace(t, "races-for-ever"), "a"), 0
 		c := interceptor.NewClient(s.watching, afterGet(func() {

@@ -40,3 +40,37 @@ func TestNamedOnAllPages(t *testing.T) {
 		}
 	}
 }
+
+// testSweepReadsAllPages has the API server give two VMIs at a time, which it may: the bundle of the last one is in use.
+func testSweepReadsAllPages(t *testing.T, s *suite) {
+	namespace := s.Namespace(t, "sweep-pages")
+	cm := aBundle(t, namespace, "z")
+	for i := range 4 {
+		s.Add(t, vmi(fmt.Sprintf("vm-%d", i), aBundle(t, namespace, fmt.Sprint(i))))
+	}
+	last := vmi("vm-last", cm) // the API server lists by name
+	s.Add(t, last)
+	s.ensure(t, cm)
+	pages, others := 0, 0
+	r := s.reconciler(interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			if options := (&client.ListOptions{}).ApplyOptions(opts); options.Limit != pageSize || options.Namespace != namespace {
+				others++
+			}
+			pages++
+			return c.List(ctx, list, append(opts, client.Limit(2))...)
+		},
+	})
+	sweepNow(t, r, client.ObjectKeyFromObject(cm)) // the cache knows of no VMI yet
+	if s.have(t, cm) == nil {
+		t.Error("swept, though a VMI of the third page names it")
+	}
+	if pages != 3 || others > 0 {
+		t.Errorf("%d lists, %d of them not of the namespace or not by %d objects; want 3 and none", pages, others, pageSize)
+	}
+	mustNot(t, s.Client.Delete(t.Context(), last), "cannot delete the VMI")
+	sweepNow(t, s.reconciler(interceptor.Funcs{}), client.ObjectKeyFromObject(cm))
+	if have := s.have(t, cm); have != nil {
+		t.Errorf("ConfigMap %v, want it to be swept: nothing names it any more", have)
+	}
+}

@@ -4,6 +4,7 @@
 package counts
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
@@ -169,6 +171,32 @@ func TestReconcile(t *testing.T) {
 				t.Errorf("event %q, want %q: %s", event, step.event, step.reason)
 			}
 		}
+	}
+}
+
+// TestFailedPass has the first pass, which is to count all, fail before it knows of any namespace.
+func TestFailedPass(t *testing.T) {
+	c := testcluster.Start(t, testcluster.Options{})
+	c.Namespace(t, "vms")
+	a := domainPatch("a")
+	c.Add(t, a, stored("vms", vmi(t, "v", nil, labelled(ref+"a"))))
+	watching, err := client.NewWithWatch(c.Env.Config, client.Options{Scheme: testcluster.Scheme(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := errors.New("the API server is busy")
+	r := &Reconciler{Compile: render.Compile, Events: events.NewFakeRecorder(10), Client: interceptor.NewClient(watching, interceptor.Funcs{
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error { return refused },
+	})}
+	if _, err := r.Reconcile(t.Context(), ctrl.Request{}); !errors.Is(err, refused) {
+		t.Fatalf("Reconcile: %v, want %v", err, refused)
+	}
+	r.Client = c.Client
+	if _, err := r.Reconcile(t.Context(), ctrl.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := statusOf(t, c, a); status.Matched != 1 {
+		t.Errorf("%d VMIs are matched after the second pass, want 1: it is to make up for the first", status.Matched)
 	}
 }
 
