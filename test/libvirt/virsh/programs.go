@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 )
 
-// domainSchema is libvirt's RELAX NG schema of domains.
-const domainSchema = "/usr/share/libvirt/schemas/domain.rng"
+// DomainSchema is libvirt's RELAX NG schema of domains.
+const DomainSchema = "/usr/share/libvirt/schemas/domain.rng"
 
 // Check says what is missing here, by the name of Debian's package.
 func Check() error {
@@ -30,7 +30,7 @@ func Check() error {
 		}
 	}
 	for _, f := range []struct{ pattern, debian string }{
-		{domainSchema, "libvirt-clients"}, // by its dependency on libvirt0
+		{DomainSchema, "libvirt-clients"}, // by its dependency on libvirt0
 		{"/usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so", "libvirt-daemon-driver-qemu"},
 	} {
 		if found, err := filepath.Glob(f.pattern); err != nil || len(found) == 0 {

@@ -18,12 +18,12 @@ var schemaError = regexp.MustCompile(`^(?:(.+?):\d+: )?(.*Relax-NG (?:validity|i
 // SchemaErrors judges the XML of domains by libvirt's schema. The errors of each file are in the order of xmllint, without
 // the numbers of their lines.
 func SchemaErrors(ctx context.Context, files ...string) (map[string][]string, error) {
-	cmd := exec.CommandContext(ctx, "xmllint", append([]string{"--noout", "--nonet", "--relaxng", domainSchema}, files...)...)
+	cmd := exec.CommandContext(ctx, "xmllint", append([]string{"--noout", "--nonet", "--relaxng", DomainSchema}, files...)...)
 	out, err := cmd.CombinedOutput()
 	const invalid = 3 // an exit code of xmllint
 	var exit *exec.ExitError
 	if isVerdict := errors.As(err, &exit) && exit.ExitCode() == invalid; err != nil && !isVerdict {
-		return nil, fmt.Errorf("cannot judge by %s: %w\n%s", domainSchema, err, out)
+		return nil, fmt.Errorf("cannot judge by %s: %w\n%s", DomainSchema, err, out)
 	}
 	return parseSchemaErrors(string(out), files)
 }
