@@ -41,6 +41,7 @@ type Tap struct {
 // ends itself, the kernel ends what is left.
 const inside = `mount --make-rprivate /
 mount -t proc proc /proc
+mount -t tmpfs tmpfs /dev/shm
 ip link set lo up
 multi=
 for tap in $TAPS; do
