@@ -22,6 +22,9 @@ const usage = `usage: launcher COMMAND [FLAGS]
            write DIR/NAME.xml and DIR/NAME.vmi.json for every VMI
   hooks    --sockets DIR --sidecars N --vmi FILE --out DIR [--passes N] [--timeout 60s]
            start the VM as far as the hooks go; sockets are DIR/CONTAINER/*.sock
+  iso      --vmi FILE --cloud-init FILE --out DIR
+           make the cloud-init disk of what hooks left in cloud-init.after.json, below DIR
+           where KubeVirt has it, and print its path; needs xorrisofs
   sidecar  --sockets DIR --name CONTAINER [--hooks-tmpfs OPTIONS] [--cgroup DIR]...
            [--user ID] [--root DIR [--mount SOURCE=TARGET]...] COMMAND [ARG...]
            run a sidecar as its container would: its /var/run/kubevirt-hooks is
@@ -64,6 +67,8 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 		return writeDomains(args)
 	case "hooks":
 		return callHooks(args, stdin, stdout)
+	case "iso":
+		return writeISO(args, stdin, stdout)
 	case "sidecar":
 		return runSidecar(args)
 	case enterCommand:
