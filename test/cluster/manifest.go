@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -31,6 +32,15 @@ func ReadKustomization(folder string) ([]*unstructured.Unstructured, error) {
 		return nil, fmt.Errorf("%s: %w", folder, err)
 	}
 	return parseManifest(folder, data)
+}
+
+// ReadManifest reads the objects of a file.
+func ReadManifest(file string) ([]*unstructured.Unstructured, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return parseManifest(file, data)
 }
 
 // parseManifest reads a stream of YAML documents; the name is for errors.

@@ -1,0 +1,244 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package guest
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/domainpatch/domainpatch/test/libvirt/virsh"
+)
+
+// patience is how long a guest may take from its start to the end of its report. It takes 20 seconds alone on a machine.
+const patience = 4 * time.Minute
+
+// Machine is a VM to start.
+type Machine struct {
+	// Domain is what libvirt would be told on a node.
+	Domain []byte
+	// VMI is the VM, and CloudInit the file with its cloud-init data; empty for none.
+	VMI       []byte
+	CloudInit string
+	// Formats are those of disk images, by their paths in the domain, where the domain is wrong about it.
+	Formats map[string]string
+}
+
+// definition is the part of a domain that this package reads.
+type definition struct {
+	Name   string `xml:"name"`
+	Loader string `xml:"os>loader"`
+	Disks  []struct {
+		Device  string     `xml:"device,attr"`
+		Driver  driver     `xml:"driver"`
+		Source  source     `xml:"source"`
+		Backing *backing   `xml:"backingStore"`
+		Target  diskTarget `xml:"target"`
+	} `xml:"devices>disk"`
+	Interfaces []struct {
+		Target struct {
+			Device string `xml:"dev,attr"`
+		} `xml:"target"`
+		Driver struct {
+			Queues string `xml:"queues,attr"`
+		} `xml:"driver"`
+	} `xml:"devices>interface"`
+}
+
+type driver struct {
+	Type string `xml:"type,attr"`
+}
+
+type source struct {
+	File string `xml:"file,attr"`
+}
+
+type diskTarget struct {
+	Device string `xml:"dev,attr"`
+}
+
+type backing struct {
+	Format driver `xml:"format"`
+	Source source `xml:"source"`
+}
+
+// run is one start of a machine.
+type run struct {
+	lab     *Lab
+	machine Machine
+	host    *virsh.Host
+	domain  definition
+	root    string // of the machine's files
+}
+
+// Start starts a machine and returns what its guest reported, when it has ended. Where it does not come so far, the
+// error holds the end of its console and what QEMU said. Nothing is left of it.
+func (l *Lab) Start(ctx context.Context, m Machine) (_ Report, err error) {
+	ctx, stop := context.WithTimeoutCause(ctx, patience, fmt.Errorf("the guest has not ended after %v", patience))
+	defer stop()
+	host, err := virsh.NewHost()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, host.Close()) }()
+	r := &run{lab: l, machine: m, host: host, root: host.Path("vm")}
+	file, err := r.prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	session, err := host.Open(ctx, host.QEMUDriver(), r.taps()...)
+	if err != nil {
+		return nil, err
+	}
+	report, err := r.watch(ctx, session, file)
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, r.traces())
+	}
+	if closeErr := session.Close(); ctx.Err() == nil {
+		err = errors.Join(err, closeErr)
+	}
+	return report, err
+}
+
+// prepare writes all files of the machine, and returns that of its domain.
+func (r *run) prepare(ctx context.Context) (string, error) {
+	domain, err := r.lab.localizer.apply(ctx, r.machine.Domain, r.root, r.lab.kernel, r.lab.initrd)
+	if err != nil {
+		return "", err
+	}
+	if err := xml.Unmarshal(domain, &r.domain); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(r.root, 0o755); err != nil {
+		return "", err
+	}
+	if r.machine.CloudInit != "" {
+		if err := r.makeCloudInit(ctx); err != nil {
+			return "", err
+		}
+	}
+	for _, disk := range r.domain.Disks {
+		err := r.makeDisk(disk.Source.File, disk.Driver.Type)
+		if disk.Backing != nil && disk.Backing.Source.File != "" {
+			err = errors.Join(err, r.makeDisk(disk.Backing.Source.File, disk.Backing.Format.Type))
+		}
+		if err != nil {
+			return "", fmt.Errorf("disk %s: %w", disk.Target.Device, err)
+		}
+	}
+	if r.domain.Loader != "" {
+		if err := r.makeFirmware(); err != nil {
+			return "", err
+		}
+	}
+	file, err := r.host.Write("domain.xml", domain)
+	return file, errors.Join(err, giveAway(r.root))
+}
+
+// giveAway gives a folder with all that is in it to the user of libvirt.
+func giveAway(folder string) error {
+	return filepath.WalkDir(folder, func(path string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Chown(path, virsh.User, virsh.User))
+	})
+}
+
+// makeCloudInit lets KubeVirt's code make the disk, where the domain has it.
+func (r *run) makeCloudInit(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, r.lab.launcher, "iso", "--vmi", "-", "--cloud-init", r.machine.CloudInit,
+		"--out", filepath.Join(r.root, "var/run/libvirt/cloud-init-dir"))
+	cmd.Stdin = bytes.NewReader(r.machine.VMI)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot make the cloud-init disk: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// makeDisk makes the image of a disk, which holds the path that it has in the domain, unless it is there.
+func (r *run) makeDisk(file, format string) error {
+	if _, err := os.Stat(file); err == nil {
+		return nil
+	}
+	path, below := strings.CutPrefix(file, r.root)
+	if !below {
+		return fmt.Errorf("its file %q is not below %s", file, r.root)
+	}
+	if other, ok := r.machine.Formats[path]; ok {
+		format = other
+	}
+	image, err := newDisk(format, "content: "+path+"\n")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, image, 0o644)); err != nil {
+		return err
+	}
+	if format == "raw" {
+		return os.Truncate(file, diskSize)
+	}
+	return nil
+}
+
+// seaBIOS is Debian's firmware, of the package seabios, and version how it calls itself.
+const seaBIOS = "/usr/share/seabios/bios-256k.bin"
+
+var version = regexp.MustCompile(`\d+\.\d+\.\d+-debian-[\d.+~-]+`)
+
+// makeFirmware makes a SeaBIOS that calls itself otherwise, of the same length.
+func (r *run) makeFirmware() error {
+	firmware, err := os.ReadFile(seaBIOS)
+	if err != nil {
+		return err
+	}
+	if !version.Match(firmware) {
+		return fmt.Errorf("%s: it does not say which version it is", seaBIOS)
+	}
+	firmware = version.ReplaceAllFunc(firmware, func(old []byte) []byte {
+		const own = "a build of one's own"
+		return []byte((own + strings.Repeat(" ", len(old)))[:len(old)])
+	})
+	return errors.Join(os.MkdirAll(filepath.Dir(r.domain.Loader), 0o755), os.WriteFile(r.domain.Loader, firmware, 0o644))
+}
+
+// taps are the devices of the interfaces, which KubeVirt makes.
+func (r *run) taps() []virsh.Tap {
+	var taps []virsh.Tap
+	for _, nic := range r.domain.Interfaces {
+		taps = append(taps, virsh.Tap{Name: nic.Target.Device, MultiQueue: nic.Driver.Queues != "" && nic.Driver.Queues != "1"})
+	}
+	return taps
+}
+
+// Compare starts a VM with its patches and without, side by side.
+func (l *Lab) Compare(ctx context.Context, p *Pair) (with, without Report, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var withErr, withoutErr error
+	var both sync.WaitGroup
+	start := func(m Machine, report *Report, err *error) {
+		if *report, *err = l.Start(ctx, m); *err != nil {
+			cancel() // the other one is of no use
+		}
+	}
+	both.Go(func() { start(p.With, &with, &withErr) })
+	both.Go(func() { start(p.Without, &without, &withoutErr) })
+	both.Wait()
+	if withErr != nil {
+		withErr = fmt.Errorf("with patches: %w", withErr)
+	}
+	if withoutErr != nil {
+		withoutErr = fmt.Errorf("without patches: %w", withoutErr)
+	}
+	return with, without, errors.Join(withErr, withoutErr)
+}
