@@ -67,6 +67,10 @@ cluster: controlplane kubevirt ## A cluster that stays until Ctrl-C, for your ow
 	@go build -o $(BIN)/demo ./hack/demo # go run would end a Ctrl-C with an error
 	@$(BIN)/demo -stay
 
+.PHONY: demo-guest
+demo-guest: controlplane kubevirt guest-packages ## The same for many samples, up to guests that tell what they see (root; Debian's libvirt and QEMU)
+	go run ./hack/demo -guest
+
 # $(call debian,PROGRAM,PACKAGE) installs a package of Debian's unless the program is there.
 define debian
 @command -v $(1) >/dev/null || { if [ "$$(id -u)" = 0 ]; then apt-get -qq update && apt-get -qq -y install --no-install-recommends $(2); \
@@ -113,6 +117,18 @@ libvirt: xmllint # virsh, libvirt's embedded driver of QEMU, and QEMU; a service
 .PHONY: test-libvirt
 test-libvirt: libvirt ## Prove samples and cases by libvirt: what it keeps, its schema, and the command line of QEMU (root)
 	DOMAINPATCH_LIBVIRT=1 go test -count=1 -timeout 15m ./test/libvirt/...
+
+.PHONY: guest-packages
+guest-packages: # A hypervisor, and what makes disks of cloud-init data
+	$(call debian,virsh,--no-install-recommends libvirt-clients libvirt-daemon libvirt-daemon-driver-qemu)
+	$(call debian,qemu-system-x86_64,--no-install-recommends qemu-system-x86)
+	$(call debian,xmllint,--no-install-recommends libxml2-utils)
+	$(call debian,ip,--no-install-recommends iproute2)
+	$(call debian,xorrisofs,--no-install-recommends xorriso)
+
+.PHONY: test-guest
+test-guest: controlplane kubevirt guest-packages ## What guests see of the samples, with the whole chain before it (root; 2 minutes on 2 cores)
+	DOMAINPATCH_LIBVIRT=1 KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/controlplane} go test -count=1 -timeout 20m -v ./test/guest/...
 
 .PHONY: docs
 docs: playground ## Build the site of docs and the playground into out/docs, with every link and anchor checked (node 18 or later; npm's registry)

@@ -11,6 +11,9 @@
 //
 // With -stay it applies nothing: the cluster stays until Ctrl-C, for the user's own patches and
 // VMs, and shows of each VM that starts what its patches change. See out/cluster then.
+//
+// With -guest it goes on to a hypervisor, and shows what guests say of more samples: see the package test/guest. Its
+// steps are in out/demo-guest.
 package main
 
 import (
@@ -31,20 +34,24 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	staying := flag.Bool("stay", false, "leave the cluster to the user, until Ctrl-C")
+	withGuests := flag.Bool("guest", false, "go on to guests that tell what they see")
 	flag.Parse()
-	if err := run(ctx, *staying); err != nil {
+	if err := run(ctx, *staying, *withGuests); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, staying bool) error {
+func run(ctx context.Context, staying, withGuests bool) error {
 	root, err := cluster.Repository()
 	if err != nil {
 		return err
 	}
 	if staying {
 		return stay(ctx, filepath.Join(root, "out", "cluster"), os.Stdout)
+	}
+	if withGuests {
+		return tellGuests(ctx, filepath.Join(root, "out", "demo-guest"), os.Stdout)
 	}
 	begin, out := time.Now(), filepath.Join(root, "out", "demo")
 	c, err := start(ctx, out, cluster.Options{}, os.Stdout)
@@ -68,7 +75,7 @@ func start(ctx context.Context, out string, options cluster.Options, w io.Writer
 	if err := os.RemoveAll(out); err != nil {
 		return nil, err
 	}
-	fmt.Fprintln(w, "KubeVirt and Kubernetes are real; the kubelet, virt-launcher and libvirt are played.")
+	fmt.Fprintln(w, "KubeVirt and Kubernetes are real; the kubelet, virt-launcher and, up to the end of the hooks, libvirt are played.")
 	options.Logs = filepath.Join(out, "logs")
 	options.Progress = func(what string, took time.Duration) { fmt.Fprintf(w, "%s is up in %.1fs\n", what, took.Seconds()) }
 	return cluster.Start(ctx, options)

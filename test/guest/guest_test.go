@@ -7,16 +7,21 @@ package guest
 
 import (
 	"context"
+	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
 
 	"github.com/domainpatch/domainpatch/test/cluster"
+	"github.com/domainpatch/domainpatch/test/libvirt/virsh"
 )
 
 // TestGuestsSeePatches goes from the samples to guests: one cluster for all VMs, then two guests at a time.
 func TestGuestsSeePatches(t *testing.T) {
+	if os.Getenv(virsh.Enable) == "" {
+		t.Skipf("needs Debian's libvirt and QEMU: run make test-guest, or set %s=1", virsh.Enable)
+	}
 	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	scenes, err := Scenes()

@@ -87,19 +87,34 @@ func (s *Scene) read(samples string) error {
 	if err != nil {
 		return err
 	}
+	var demanded []string
 	for _, label := range slices.Sorted(maps.Keys(labels)) {
 		name, ok := patchName(label)
 		if !ok {
 			continue
 		}
+		demanded = append(demanded, name)
 		file := filepath.Join(samples, name, "patch.yaml")
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 			file = filepath.Join(s.folder, name+".yaml")
 		}
 		s.patches = append(s.patches, file)
-		if !slices.ContainsFunc(s.Proofs, func(p Proof) bool { return p.Sample == name && len(p.Facts) > 0 }) {
-			return fmt.Errorf("proofs.yaml: it does not say what the guest sees of %s", name)
+	}
+	return s.checkProofs(demanded)
+}
+
+// checkProofs compares the proofs with the patches that the VM demands.
+func (s *Scene) checkProofs(demanded []string) error {
+	var proved []string
+	for _, proof := range s.Proofs {
+		if len(proof.Facts) == 0 {
+			return fmt.Errorf("proofs.yaml: it does not say what the guest sees of %s", proof.Sample)
 		}
+		proved = append(proved, proof.Sample)
+	}
+	slices.Sort(demanded)
+	if !slices.Equal(proved, demanded) {
+		return fmt.Errorf("proofs.yaml is about %v, and the VM demands %v, in this order", proved, demanded)
 	}
 	return nil
 }
