@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -38,17 +40,20 @@ var cloudScenarios = []struct {
 }
 
 func (c *comparison) judgeCloud(ctx context.Context, f *facts) error {
-	read, err := cloudinit.ReadCloudInitVolumeDataSource(c.base.vmi, "")
+	data, err := c.cloudData()
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(read)
-	if err != nil {
-		return err
-	}
-	var data cloudinit.CloudInitData // as it comes out of JSON
-	if err := json.Unmarshal(text, &data); err != nil {
-		return err
+	for _, who := range contenders() {
+		lines, err := c.lines("cloudinit", who)
+		if err != nil {
+			return err
+		}
+		cell := absent
+		if lines > 0 {
+			cell = strconv.Itoa(lines)
+		}
+		f.CloudLines = append(f.CloudLines, cell)
 	}
 	for _, s := range cloudScenarios {
 		row := cloudFacts{Title: s.title}
@@ -64,6 +69,19 @@ func (c *comparison) judgeCloud(ctx context.Context, f *facts) error {
 	return nil
 }
 
+// cloudData are KubeVirt's of our VMI, as they come out of JSON.
+func (c *comparison) cloudData() (data cloudinit.CloudInitData, err error) {
+	read, err := cloudinit.ReadCloudInitVolumeDataSource(c.base.vmi, "")
+	if err != nil {
+		return data, err
+	}
+	text, err := json.Marshal(read)
+	if err != nil {
+		return data, err
+	}
+	return data, json.Unmarshal(text, &data)
+}
+
 func (c *comparison) cloud(ctx context.Context, who contender, data cloudinit.CloudInitData, before func(string) string) (verdict, error) {
 	if lines, err := c.lines("cloudinit", who); err != nil || lines == 0 {
 		return verdict{Word: absent}, err
@@ -74,30 +92,32 @@ func (c *comparison) cloud(ctx context.Context, who contender, data cloudinit.Cl
 	}
 	defer opened.Stop()
 	process := opened.(sidecarSession)
-	edit := func(in cloudinit.CloudInitData) (out cloudinit.CloudInitData, err error) {
-		request, err := json.Marshal(in)
-		if err != nil {
-			return out, err
-		}
-		answer, err := process.CloudInit(ctx, request, c.base.json)
-		if err != nil {
-			return out, err
-		}
-		return out, json.Unmarshal(answer, &out)
-	}
 	if before != nil {
 		data.UserData = before(data.UserData)
-	} else if data, err = edit(data); err != nil {
+	} else if data, err = process.edit(ctx, data, c.base.json); err != nil {
 		return verdict{failed, err.Error()}, nil
 	}
-	out, err := edit(data)
+	out, err := process.edit(ctx, data, c.base.json)
 	if err != nil {
 		return verdict{failed, err.Error()}, nil
 	}
 	return judgeUserData(data, out)
 }
 
-// judgeUserData compares the data, in which the package is wanted once.
+// edit calls PreCloudInitIso.
+func (s sidecarSession) edit(ctx context.Context, in cloudinit.CloudInitData, vmi []byte) (out cloudinit.CloudInitData, err error) {
+	request, err := json.Marshal(in)
+	if err != nil {
+		return out, err
+	}
+	answer, err := s.CloudInit(ctx, request, vmi)
+	if err != nil {
+		return out, err
+	}
+	return out, json.Unmarshal(answer, &out)
+}
+
+// judgeUserData compares the data. The package is wanted once, among the others.
 func judgeUserData(in, out cloudinit.CloudInitData) (verdict, error) {
 	var before, after map[string]any
 	if err := yaml.Unmarshal([]byte(in.UserData), &before); err != nil {
@@ -106,32 +126,16 @@ func judgeUserData(in, out cloudinit.CloudInitData) (verdict, error) {
 	if err := yaml.Unmarshal([]byte(out.UserData), &after); err != nil {
 		return verdict{wrong, "the user data are no YAML"}, nil
 	}
-	count := 0
-	packages, _ := after["packages"].([]any)
-	var rest []any
-	for _, name := range packages {
-		if name == agent {
-			count++
-		} else {
-			rest = append(rest, name)
-		}
-	}
-	had, _ := before["packages"].([]any)
-	var others []any
-	for _, name := range had {
-		if name != agent {
-			others = append(others, name)
-		}
-	}
-	delete(before, "packages")
-	delete(after, "packages")
+	_, others := takeAgent(before)
+	count, rest := takeAgent(after)
 	in.UserData, out.UserData = comments(in.UserData), comments(out.UserData)
+	same := reflect.DeepEqual(before, after) && slices.Equal(rest, others)
 	switch {
-	case count == 0 && reflect.DeepEqual(before, after) && reflect.DeepEqual(rest, others):
+	case count == 0 && same:
 		return verdict{Word: notDone}, nil
 	case count != 1:
 		return verdict{wrong, fmt.Sprintf("the package is there %d times", count)}, nil
-	case !reflect.DeepEqual(before, after) || !reflect.DeepEqual(rest, others):
+	case !same:
 		return verdict{wrong, "other user data are changed"}, nil
 	case in.UserData != out.UserData:
 		return verdict{doneBut, "loses the comments"}, nil
@@ -139,6 +143,20 @@ func judgeUserData(in, out cloudinit.CloudInitData) (verdict, error) {
 		return verdict{doneBut, "changes other data"}, nil
 	}
 	return verdict{Word: done}, nil
+}
+
+// takeAgent takes the packages out of user data, and tells how often the agent is among them and what the others are.
+func takeAgent(userData map[string]any) (count int, others []any) {
+	packages, _ := userData["packages"].([]any)
+	delete(userData, "packages")
+	for _, name := range packages {
+		if name == agent {
+			count++
+		} else {
+			others = append(others, name)
+		}
+	}
+	return count, others
 }
 
 // comments are the lines of YAML that begin with a hash.

@@ -82,12 +82,14 @@ func (c *comparison) open(ctx context.Context, who contender, edit string, vmi [
 		if err != nil {
 			return nil, err
 		}
-		return launch(ctx, program)
+		return c.launch(ctx, program)
 	}
-	return launch(ctx, sidecar.Program{Path: filepath.Join(c.dir, stock), Args: []string{"--version", "v1alpha3"}, Hook: c.hook(edit, who)})
+	return c.launch(ctx, sidecar.Program{Path: filepath.Join(c.dir, stock), Args: []string{"--version", "v1alpha3"}, Hook: c.hook(edit, who)})
 }
 
-func launch(ctx context.Context, p sidecar.Program) (session, error) {
+func (c *comparison) launch(ctx context.Context, p sidecar.Program) (session, error) {
+	c.launching.Lock()
+	defer c.launching.Unlock()
 	s, err := sidecar.Launch(ctx, p)
 	if err != nil {
 		return nil, err
@@ -112,11 +114,10 @@ func (c *comparison) ours(ctx context.Context, patch string, vmi []byte) (sideca
 	return c.injected(out)
 }
 
-// injected reads what inject wrote.
+// injected reads what inject wrote: the bundle of the ConfigMap, and the arguments of the annotation's sidecar.
 func (c *comparison) injected(list []byte) (sidecar.Program, error) {
 	var objects struct {
 		Items []struct {
-			Kind     string
 			Metadata struct{ Annotations map[string]string }
 			Data     map[string]string
 		}
@@ -124,28 +125,23 @@ func (c *comparison) injected(list []byte) (sidecar.Program, error) {
 	if err := json.Unmarshal(list, &objects); err != nil {
 		return sidecar.Program{}, fmt.Errorf("read what inject wrote: %w", err)
 	}
-	p := sidecar.Program{Path: filepath.Join(c.dir, shim)}
-	bundle := filepath.Join(c.dir, "bundle.json")
+	var text string
+	var entries []struct{ Args []string }
 	for _, object := range objects.Items {
-		if text, ok := object.Data["bundle.json"]; ok {
-			if err := os.WriteFile(bundle, []byte(text), 0o644); err != nil {
-				return p, err
+		text += object.Data["bundle.json"]
+		if annotation := object.Metadata.Annotations[hooks.HookSidecarListAnnotationName]; annotation != "" {
+			if err := json.Unmarshal([]byte(annotation), &entries); err != nil {
+				return sidecar.Program{}, fmt.Errorf("read the annotation that inject wrote: %w", err)
 			}
 		}
-		var entries []struct{ Args []string }
-		if text := object.Metadata.Annotations[hooks.HookSidecarListAnnotationName]; text != "" {
-			if err := json.Unmarshal([]byte(text), &entries); err != nil || len(entries) != 1 {
-				return p, fmt.Errorf("inject wrote the annotation %s: %w", text, err)
-			}
-			p.Args = entries[0].Args
-		}
 	}
-	i := slices.Index(p.Args, "--bundle")
-	if i < 0 || i+1 == len(p.Args) {
-		return p, fmt.Errorf("inject wrote no sidecar:\n%s", list)
+	if text == "" || len(entries) != 1 || !slices.Contains(entries[0].Args, "--bundle") {
+		return sidecar.Program{}, fmt.Errorf("inject wrote no sidecar:\n%s", list)
 	}
-	p.Args[i+1] = bundle // which KubeVirt mounts where the annotation says
-	return p, nil
+	p := sidecar.Program{Path: filepath.Join(c.dir, shim), Args: entries[0].Args}
+	bundle := filepath.Join(c.dir, "bundle.json")
+	p.Args[slices.Index(p.Args, "--bundle")+1] = bundle // which KubeVirt mounts where the annotation says
+	return p, os.WriteFile(bundle, []byte(text), 0o644)
 }
 
 // pluginSession is KubeVirt with a Plugin object. It runs in virt-launcher, without a sidecar.

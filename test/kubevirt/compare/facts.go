@@ -6,8 +6,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 
 	"kubevirt.io/kubevirt/pkg/hooks"
 
@@ -20,20 +22,28 @@ type facts struct {
 	Shared []keeping // of the domain that others have edited, by contender
 	Broken []verdict // of a domain that is cut off, by contender
 	Cloud  []cloudFacts
-	Guards []guard
-	CLI    tally // results of the CLI that are the shim's
+	// CloudLines are those that the user writes for it, by contender.
+	CloudLines []string
+	Guards     []guard
+	CLI        tally // results of the CLI that are the shim's
 }
 
 // tally counts what is so, of all.
 type tally struct{ Same, All int }
 
-// editFacts are those of one edit.
+// editFacts are those of one edit, by contender.
 type editFacts struct {
 	edit
-	First [][]verdict // by scenario and contender: the first call
-	Boot  []verdict   // by contender: what libvirt gets after KubeVirt's three calls
-	Again []verdict   // by contender: its own result as input
-	Lines []int       // by contender: that the user writes
+	By []column
+}
+
+// column is what one contender made of an edit.
+type column struct {
+	First      []verdict // by scenario: the first call
+	OtherDisks int       // that were changed in those calls, and that nobody wanted changed
+	Boot       verdict   // what libvirt gets after KubeVirt's three calls
+	Again      verdict   // its own result as input
+	Lines      int       // that the user writes
 }
 
 func (c *comparison) facts(ctx context.Context) (*facts, error) {
@@ -44,11 +54,11 @@ func (c *comparison) facts(ctx context.Context) (*facts, error) {
 	c.last = plain[len(plain)-1].In
 	f := &facts{}
 	for _, e := range edits() {
-		ef, err := c.judgeEdit(ctx, e, &f.CLI)
+		by, err := c.columns(ctx, e, &f.CLI)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.name, err)
 		}
-		f.Edits = append(f.Edits, ef)
+		f.Edits = append(f.Edits, editFacts{e, by})
 	}
 	for _, part := range []func(context.Context, *facts) error{c.judgeShared, c.judgeBroken, c.judgeCloud, c.judgeGuards} {
 		if err := part(ctx, f); err != nil {
@@ -58,42 +68,46 @@ func (c *comparison) facts(ctx context.Context) (*facts, error) {
 	return f, nil
 }
 
-func (c *comparison) judgeEdit(ctx context.Context, e edit, cli *tally) (editFacts, error) {
-	f := editFacts{edit: e}
+// columns lets all contenders make the edit at a time: KubeVirt's client waits much. Only DomainPatch counts into cli.
+func (c *comparison) columns(ctx context.Context, e edit, cli *tally) ([]column, error) {
+	all := contenders()
+	by, errs := make([]column, len(all)), make([]error, len(all))
+	var wait sync.WaitGroup
+	for i, who := range all {
+		wait.Go(func() {
+			if err := c.judgeEdit(ctx, who, e, &by[i], cli); err != nil {
+				errs[i] = fmt.Errorf("%s: %w", who.name, err)
+			}
+		})
+	}
+	wait.Wait()
+	return by, errors.Join(errs...)
+}
+
+func (c *comparison) judgeEdit(ctx context.Context, who contender, e edit, into *column, cli *tally) (err error) {
 	for _, s := range e.scenarios {
-		var row []verdict
-		for _, who := range contenders() {
-			call, err := c.first(ctx, who, e.name, s)
-			if err == nil && who.file == patchFile {
-				err = c.countCLI(ctx, e.name, call, cli)
-			}
-			var v verdict
-			if err == nil {
-				v, err = judge(call.doc, call.want, call.out, call.err)
-			}
-			if err != nil {
-				return f, fmt.Errorf("%s, %s: %w", who.name, s.name, err)
-			}
-			row = append(row, v)
+		made, err := c.first(ctx, who, e.name, s)
+		if err == nil && who.file == patchFile {
+			err = c.countCLI(ctx, e.name, made, cli)
 		}
-		f.First = append(f.First, row)
+		var v verdict
+		if err == nil {
+			v, err = judge(made.doc, made.want, made.out, made.err)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		into.First = append(into.First, v)
+		into.OtherDisks += otherDisks(made.want, made.out)
 	}
-	for _, who := range contenders() {
-		boot, err := c.boot(ctx, who, e)
-		if err != nil {
-			return f, fmt.Errorf("%s, a boot: %w", who.name, err)
-		}
-		again, err := c.again(ctx, who, e)
-		if err != nil {
-			return f, fmt.Errorf("%s, its own result: %w", who.name, err)
-		}
-		lines, err := c.lines(e.name, who)
-		if err != nil {
-			return f, err
-		}
-		f.Boot, f.Again, f.Lines = append(f.Boot, boot), append(f.Again, again), append(f.Lines, lines)
+	if into.Boot, err = c.boot(ctx, who, e); err != nil {
+		return fmt.Errorf("a boot: %w", err)
 	}
-	return f, nil
+	if into.Again, err = c.again(ctx, who, e); err != nil {
+		return fmt.Errorf("its own result: %w", err)
+	}
+	into.Lines, err = c.lines(e.name, who)
+	return err
 }
 
 // call is one OnDefineDomain: what went in, what was wanted, what came out.

@@ -15,6 +15,7 @@ import (
 
 	"kubevirt.io/kubevirt/pkg/hooks"
 
+	"github.com/domainpatch/domainpatch/test/kubevirt/launcher"
 	"github.com/domainpatch/domainpatch/test/kubevirt/race"
 	"github.com/domainpatch/domainpatch/test/kubevirt/sidecar"
 )
@@ -30,14 +31,13 @@ type figure struct {
 	Name    string
 	Call    float64 // milliseconds
 	Ready   float64 // milliseconds until it answers Info; 0 for what is no sidecar
-	Sidecar float64 // the most that the sidecar, or virt-launcher more, ever had resident, in MB
+	Sidecar float64 // the most that the sidecar ever had resident in a boot, or virt-launcher more, in MB
 	Program float64 // and the largest program that it runs per call
 }
 
 func (c *comparison) figures(ctx context.Context) (*figures, error) {
 	f := &figures{Machine: race.ThisMachine()}
 	var calls []race.Contender
-	var sessions []session
 	for _, who := range contenders() {
 		s, err := c.open(ctx, who, "baseboard", c.base.json)
 		if err != nil {
@@ -48,16 +48,15 @@ func (c *comparison) figures(ctx context.Context) (*figures, error) {
 		if err != nil {
 			return nil, err
 		}
-		sessions = append(sessions, s)
 		calls = append(calls, race.Contender{Name: who.name, Do: c.timed(manager)})
 	}
 	table, err := race.Run(ctx, "", c.rounds, c.turn, calls)
 	if err != nil {
 		return nil, err
 	}
-	for i, who := range contenders() {
+	for _, who := range contenders() {
 		row := figure{Name: who.name, Call: table.Of(who.name)}
-		if err := c.weigh(ctx, who, sessions[i], &row); err != nil {
+		if err := c.weigh(ctx, who, &row); err != nil {
 			return nil, fmt.Errorf("%s: %w", who.name, err)
 		}
 		f.Rows = append(f.Rows, row)
@@ -74,31 +73,43 @@ func (c *comparison) timed(manager hooks.Manager) func(context.Context) (time.Du
 	}
 }
 
-// weigh measures memory and start of a contender whose session has been called.
-func (c *comparison) weigh(ctx context.Context, who contender, s session, row *figure) (err error) {
+// weigh measures start and memory of a contender, over the calls of some boots.
+func (c *comparison) weigh(ctx context.Context, who contender, row *figure) (err error) {
 	if who.file == pluginFile {
 		row.Sidecar, err = c.pluginMemory(ctx)
 		return err
 	}
-	fields, err := s.(sidecarSession).Kilobytes()
-	if err != nil {
-		return err
-	}
-	row.Sidecar = fields["VmHWM"] * 1024 / 1e6
-	var starts []float64
+	var starts, peaks []float64
 	for range c.rounds {
-		again, err := c.open(ctx, who, "baseboard", c.base.json)
+		start, peak, err := c.boots(ctx, who)
 		if err != nil {
 			return err
 		}
-		starts = append(starts, race.Milliseconds(again.(sidecarSession).Start))
-		again.Stop()
+		starts, peaks = append(starts, start), append(peaks, peak)
 	}
-	row.Ready = race.Median(starts)
+	row.Ready, row.Sidecar = race.Median(starts), race.Median(peaks)
 	if who.file != patchFile {
 		row.Program, err = c.programMemory(ctx, who)
 	}
 	return err
+}
+
+// boots starts a sidecar and makes as many calls as KubeVirt does in a boot. It gives the time to the answered Info, in
+// milliseconds, and the most memory that the sidecar had, in MB.
+func (c *comparison) boots(ctx context.Context, who contender) (start, peak float64, err error) {
+	opened, err := c.open(ctx, who, "baseboard", c.base.json)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer opened.Stop()
+	s := opened.(sidecarSession)
+	for range launcher.MaxPasses {
+		if _, err := s.Define(ctx, c.base.doc, c.base.json); err != nil {
+			return 0, 0, err
+		}
+	}
+	fields, err := s.Kilobytes()
+	return race.Milliseconds(s.Start), fields["VmHWM"] * 1024 / 1e6, err
 }
 
 // programMemory is the peak of the largest process that the stock shim's program makes, in MB.
@@ -143,7 +154,7 @@ func printPluginMemory() error {
 	if err != nil {
 		return err
 	}
-	for range 3 {
+	for range launcher.MaxPasses {
 		if _, err := s.Define(context.Background(), in.doc, in.json); err != nil {
 			return err
 		}

@@ -22,27 +22,55 @@ type guard struct {
 	Script, Plugin, OurPatch string
 }
 
-// judgeGuards tries an edit that gives the user power over the pod, and one with a mistake in it.
+// judgeGuards tries an edit that gives the user power over the pod, a value that is not what it should be, and an edit
+// with a mistake in it.
 func (c *comparison) judgeGuards(ctx context.Context, f *facts) error {
 	emulator := scenario{name: "another emulator", want: replace("<devices>", "<devices><emulator>/var/run/debug/qemu.sh</emulator>")}
-	row := guard{What: "An edit that is power over the pod: QEMU is replaced by a program of the user's"}
+	power, err := c.tried(ctx, "An edit that is power over the pod: QEMU is replaced by a program of the user's", "emulator", "emulator", emulator)
+	if err != nil {
+		return err
+	}
+	markup := scenario{name: "markup", vendor: hostile, want: boardOf(escape(hostile))}
+	value, err := c.tried(ctx, "The annotation with markup, where the Plugin has a `condition` on it and the patch a `pattern`", "vendor", "pattern", markup)
+	if err != nil {
+		return err
+	}
+	mistake, err := c.mistake(ctx)
+	f.Guards = append(f.Guards, power, value, mistake)
+	return err
+}
+
+// tried is a row about one scenario. The script is that of one edit, plugin and patch are those of another one.
+func (c *comparison) tried(ctx context.Context, what, script, others string, s scenario) (guard, error) {
+	row := guard{What: what}
 	for _, who := range contenders() {
-		cell := row.cell(who)
+		cell, edit := row.cell(who), others
 		if cell == nil {
 			continue
 		}
-		made, err := c.first(ctx, who, "emulator", emulator)
-		if err != nil {
-			return fmt.Errorf("%s, %s: %w", who.name, emulator.name, err)
+		if who.file == shellFile {
+			edit = script
 		}
-		*cell = "refused: `" + firstError(made.err) + "`"
-		if made.err == nil {
+		made, err := c.first(ctx, who, edit, s)
+		var v verdict
+		if err == nil {
+			v, err = judge(made.doc, made.want, made.out, made.err)
+		}
+		if err != nil {
+			return row, fmt.Errorf("%s, %s: %w", who.name, s.name, err)
+		}
+		switch v.Word {
+		case done, doneBut:
 			*cell = "made"
+		case notDone:
+			*cell = "left out, silently"
+		case failed:
+			*cell = "refused: `" + firstLine(v.Detail) + "`"
+		default:
+			*cell = "wrong: " + v.Detail
 		}
 	}
-	mistake, err := c.mistake(ctx)
-	f.Guards = append(f.Guards, row, mistake)
-	return err
+	return row, nil
 }
 
 // cell is that of the contender, if it has one.

@@ -43,36 +43,66 @@ func judge(in, want, got []byte, err error) (verdict, error) {
 		return verdict{}, fmt.Errorf("the wanted document: %w", err)
 	}
 	lost, added := wanted.without(result), result.without(wanted)
-	missing := slices.ContainsFunc(wanted.without(before), func(item string) bool { return !result[item] })
-	stale := slices.ContainsFunc(before.without(wanted), func(item string) bool { return result[item] })
-	elsewhere := slices.ContainsFunc(added, func(item string) bool { return before.hasPlace(item) && wanted.hasPlace(item) })
+	edit := wanted.without(before)
+	missing := slices.ContainsFunc(edit, func(place string) bool { return slices.Contains(lost, place) })
+	stale := slices.ContainsFunc(before.without(wanted), func(place string) bool { return result.same(before, place) })
+	elsewhere := slices.ContainsFunc(added, func(place string) bool { return wanted.has(place) && before.has(place) })
 	switch {
-	case len(lost) == 0 && len(added) == 0 && len(wanted.without(before)) > 0:
+	case len(lost) == 0 && len(added) == 0 && len(edit) > 0:
 		return verdict{Word: done}, nil
 	case len(before.without(result)) == 0 && len(result.without(before)) == 0:
 		return verdict{Word: notDone}, nil
 	case missing || stale || elsewhere:
-		return verdict{wrong, differences(lost, added)}, nil
+		return verdict{wrong, differences(wanted, lost, result, added)}, nil
 	}
-	return verdict{doneBut, differences(lost, added)}, nil
+	return verdict{doneBut, differences(wanted, lost, result, added)}, nil
+}
+
+// otherDisks counts disks that are not as wanted, but for the second, which is the one to edit. A result that is no
+// document has none.
+func otherDisks(want, got []byte) int {
+	wanted, err := parse(want)
+	if err != nil {
+		return 0
+	}
+	result, err := parse(got)
+	if err != nil {
+		return 0
+	}
+	disks := map[string]bool{}
+	for _, place := range append(wanted.without(result), result.without(wanted)...) {
+		if rest, ok := strings.CutPrefix(place, "/domain/devices/disk"); ok {
+			disk, _, _ := strings.Cut(rest, "/")
+			disks[disk] = disk != "[2]"
+		}
+	}
+	delete(disks, "[2]")
+	return len(disks)
 }
 
 // maxDifferences is how many a detail names of each kind.
 const maxDifferences = 3
 
-// differences names what is lost and what is added.
-func differences(lost, added []string) string {
+// differences names what is lost of the wanted and what is added in the result.
+func differences(wanted content, lost []string, result content, added []string) string {
 	var parts []string
 	for _, kind := range []struct {
-		verb string
-		all  []string
-	}{{"loses", lost}, {"adds", added}} {
-		if len(kind.all) == 0 {
+		verb   string
+		of     content
+		places []string
+	}{{"loses", wanted, lost}, {"adds", result, added}} {
+		var named []string
+		for _, place := range kind.places[:min(len(kind.places), maxDifferences)] {
+			if value := kind.of[place]; value != "" {
+				place += "=" + value
+			}
+			named = append(named, "`"+place+"`")
+		}
+		if len(named) == 0 {
 			continue
 		}
-		named := kind.all[:min(len(kind.all), maxDifferences)]
-		text := kind.verb + " `" + strings.Join(named, "`, `") + "`"
-		if more := len(kind.all) - len(named); more > 0 {
+		text := kind.verb + " " + strings.Join(named, ", ")
+		if more := len(kind.places) - len(named); more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
 		}
 		parts = append(parts, text)

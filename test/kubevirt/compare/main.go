@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -44,6 +45,8 @@ type comparison struct {
 
 	base input  // KubeVirt's domain
 	last []byte // what it is in the last call of a boot without any edit
+
+	launching sync.Mutex // all sidecars make their sockets in one folder
 }
 
 func (c *comparison) run(ctx context.Context) error {

@@ -26,13 +26,15 @@ and writes this page; a program judges every result, and a test keeps all but th
 | shell | a script with ` + "`sed`" + `; for the baseboard the one of KubeVirt's README | KubeVirt's sidecar-shim |
 | Python | a script with ElementTree; for the baseboard the one of KubeVirt's README | KubeVirt's sidecar-shim |
 | Go | a program with libvirtxml; for baseboard and annotation KubeVirt's own ` + "`smbios`" + ` | KubeVirt's sidecar-shim |
-| xmlstarlet, xsltproc, virt-xml | a script that calls this program | KubeVirt's sidecar-shim |
+| xmlstarlet, xsltproc, virt-xml | a script that calls this program, which the image must have | KubeVirt's sidecar-shim |
 | Plugin | a CEL expression in a ` + "`Plugin`" + `, by KubeVirt's own package; the API is alpha and behind the feature gate ` + "`Plugins`" + ` | virt-launcher |
 | DomainPatch | a patch, put into a bundle by ` + "`kubectl domainpatch inject`" + `, under the default policy | our shim |
 
 What the users write stands in [test/kubevirt/compare/edits](../test/kubevirt/compare/edits/). Where KubeVirt has an example, it runs as it stands; the rest is ours, and each was written to be
 as good as its tool allows. The domain is KubeVirt's of a VM with four disks, three of them alike.
+`
 
+const legend = `
 ## The edits
 
 The first call. *yes*: the edit is made, and nothing else is changed in meaning. *no, silently*: nothing is changed, and the VM starts. *error*: the VM does not start. White space, quotes and
@@ -42,10 +44,15 @@ the order of elements with different names do not count.
 func (f *facts) markdown() string {
 	var b strings.Builder
 	b.WriteString(introduction)
+	f.summary(&b)
+	b.WriteString(legend)
 	for _, e := range f.Edits {
 		t := &table{}
 		for i, s := range e.scenarios {
-			t.verdicts(s.name, e.First[i])
+			t.verdicts(s.name, e.each(func(c column) verdict { return c.First[i] }))
+		}
+		if e.name == "disk" || e.name == "iotune" {
+			t.row("other disks changed", e.numbers(func(c column) int { return c.OtherDisks }))
 		}
 		fmt.Fprintf(&b, "\n### %s\n\n", e.title)
 		t.write(&b)
@@ -58,13 +65,122 @@ func (f *facts) markdown() string {
 	return b.String()
 }
 
+// each takes a verdict of every contender.
+func (e editFacts) each(of func(column) verdict) (all []verdict) {
+	for _, c := range e.By {
+		all = append(all, of(c))
+	}
+	return all
+}
+
+// numbers takes a number of every contender.
+func (e editFacts) numbers(of func(column) int) (all []string) {
+	for _, c := range e.By {
+		all = append(all, fmt.Sprint(of(c)))
+	}
+	return all
+}
+
+// summary counts the verdicts of the first tables, and of the boots.
+func (f *facts) summary(b *strings.Builder) {
+	b.WriteString("\n## In short\n\nAll that follows for domains, counted. Where nothing matches, an error is what is right: a VM that needs the edit must not start without it.\n\n")
+	t := &table{}
+	for _, outcome := range []outcome{right, unnoticed, otherwise, stopped} {
+		var cells []string
+		for i := range contenders() {
+			cells = append(cells, fmt.Sprint(f.count(i, outcome)))
+		}
+		t.row(fmt.Sprintf("%s, of %d", outcome, f.CLI.All), cells)
+	}
+	var boots, lines []string
+	for i := range contenders() {
+		n := 0
+		for _, e := range f.Edits {
+			if e.By[i].Boot.Word == done {
+				n++
+			}
+		}
+		boots, lines = append(boots, fmt.Sprint(n)), append(lines, fmt.Sprint(f.allLines(i)))
+	}
+	t.row(fmt.Sprintf("right after all calls of a start, of %d", len(f.Edits)), boots)
+	t.row("lines that the user writes for all of it", lines)
+	t.write(b)
+	f.better(b)
+}
+
+// better tells what others are better at than DomainPatch, which is the last contender.
+func (f *facts) better(b *strings.Builder) {
+	last := len(contenders()) - 1
+	var shorter, once []string
+	for i, who := range contenders()[:last] {
+		if f.allLines(i) < f.allLines(last) {
+			shorter = append(shorter, who.name)
+		}
+		if again := f.Cloud[len(f.Cloud)-1].By; again[i].Word == done && again[last].Word != done {
+			once = append(once, who.name)
+		}
+	}
+	b.WriteString("\nWhere others are better: all need less than DomainPatch's operator, and a Plugin needs no sidecar either. ")
+	if len(shorter) > 0 {
+		fmt.Fprintf(b, "Fewer lines: %s. ", strings.Join(shorter, ", "))
+	}
+	if len(once) > 0 {
+		fmt.Fprintf(b, "Cloud-init data that were edited already stay as they are: %s. ", strings.Join(once, ", "))
+	}
+	b.WriteString("The scenarios are ours, from what KubeVirt's users asked for and what has gone wrong for them; another choice gives other numbers.\n")
+}
+
+func (f *facts) allLines(contender int) (sum int) {
+	for _, e := range f.Edits {
+		sum += e.By[contender].Lines
+	}
+	return sum
+}
+
+// outcome is what a verdict means to the user.
+type outcome string
+
+const (
+	right     outcome = "right"
+	unnoticed outcome = "not done, and nobody is told"
+	otherwise outcome = "something else is done, too, or instead"
+	stopped   outcome = "the VM does not start"
+)
+
+// means tells what the verdict on a scenario means.
+func (s scenario) means(v verdict) outcome {
+	switch {
+	case v.Word == done, v.Word == failed && s.want == nil:
+		return right
+	case v.Word == notDone:
+		return unnoticed
+	case v.Word == failed:
+		return stopped
+	}
+	return otherwise
+}
+
+// count tells how often a contender's first calls came to that.
+func (f *facts) count(contender int, wanted outcome) int {
+	n := 0
+	for _, e := range f.Edits {
+		for i, v := range e.By[contender].First {
+			if e.scenarios[i].means(v) == wanted {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 func (f *facts) calls(b *strings.Builder) {
 	b.WriteString("\n## Repeated calls\n\nKubeVirt calls the hook up to three times per start, with what it kept of the result before and what libvirt added. " +
-		"This is what libvirt gets at last:\n\n")
+		"This is what libvirt gets at last. " +
+		"KubeVirt drops the declaration of the prefix `qemu` between its calls: an element `{qemu}commandline` has a prefix that nothing declares, and libvirt passes it over.\n\n")
 	boots, again := &table{}, &table{}
 	for _, e := range f.Edits {
-		boots.verdicts(e.title, e.Boot)
-		again.verdicts(e.title, e.Again)
+		boots.verdicts(e.title, e.each(func(c column) verdict { return c.Boot }))
+		again.verdicts(e.title, e.each(func(c column) verdict { return c.Again }))
 	}
 	boots.write(b)
 	b.WriteString("\nAnd this becomes of its own result as input, as where two sidecars make the same edit:\n\n")
@@ -90,7 +206,7 @@ func (f *facts) others(b *strings.Builder) {
 }
 
 func (f *facts) cloud(b *strings.Builder) {
-	b.WriteString("\n## Cloud-init data\n\nOne package more in the user data, which have a comment. The XML tools and the Plugin API have no part in it.\n\n")
+	b.WriteString("\n## Cloud-init data\n\nOne package more in the user data, which have a comment. The XML tools and the Plugin API have no part in it. KubeVirt calls this hook once per start, with the data as the VM has them, so the last row does not happen there.\n\n")
 	t := &table{}
 	for _, row := range f.Cloud {
 		t.verdicts(row.Title, row.By)
@@ -102,12 +218,9 @@ func (f *facts) lines(b *strings.Builder) {
 	b.WriteString("\n## What the user writes\n\nLines without blank ones and comments. A script counts with the ConfigMap around it; a Go program needs an image, too, which does not count.\n\n")
 	t := &table{}
 	for _, e := range f.Edits {
-		var cells []string
-		for _, n := range e.Lines {
-			cells = append(cells, fmt.Sprint(n))
-		}
-		t.row(e.title, cells)
+		t.row(e.title, e.numbers(func(c column) int { return c.Lines }))
 	}
+	t.row("A package in the cloud-init data", f.CloudLines)
 	t.write(b)
 }
 
@@ -123,13 +236,13 @@ func (f *facts) guards(b *strings.Builder) {
 func (f *figures) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s\nThe baseboard, on %d cores of %s with %s: medians over turns that the contenders took in one run. A call is one of KubeVirt's client, dial included. "+
-		"*Ready* is from the process's start to the answered Info. Memory is the most that was ever resident: of the sidecar, and of the largest process that it ran in a call.\n\n",
+		"*Ready* is from the process's start to the answered Info. Memory is the most that was resident in the three calls of a start: of the sidecar, and of the largest process that it ran in a call, of which 2 MB are the least that shows.\n\n",
 		figuresHeading, f.Machine.Cores, f.Machine.CPU, f.Machine.Go)
 	b.WriteString("| | call, ms | ready, ms | sidecar, MB | program, MB |\n|---|--:|--:|--:|--:|\n")
 	for _, r := range f.Rows {
 		fmt.Fprintf(&b, "| %s | %.1f | %s | %s | %s |\n", r.Name, r.Call, figureOr(r.Ready), figureOr(r.Sidecar), figureOr(r.Program))
 	}
-	b.WriteString("\nA Plugin runs in virt-launcher: it has no process of its own to wait for, and its memory is what virt-launcher grows by. That is less than any sidecar takes, ours among them.\n")
+	b.WriteString("\nA Plugin runs in virt-launcher: it has no process of its own to wait for, and its memory is what virt-launcher grows by.\n")
 	return b.String()
 }
 

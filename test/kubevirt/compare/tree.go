@@ -13,10 +13,10 @@ import (
 	"strings"
 )
 
-// content is what a document says, each item once per time: elements, attributes and texts with their places, for
-// example "/domain/devices/disk[2]/driver/@cache=none". How it is written does not count: white space between elements,
-// quotes, prefixes of namespaces, and the order of elements that have different names, which libvirt does not read.
-type content map[string]bool
+// content is what a document says: the values of attributes and the texts of elements by their places, for example "none"
+// at "/domain/devices/disk[2]/driver/@cache". How it is written does not count: white space between elements, quotes,
+// prefixes of namespaces, comments, and the order of elements that have different names, which libvirt does not read.
+type content map[string]string
 
 // parse reads a document strictly.
 func parse(doc []byte) (content, error) {
@@ -38,9 +38,7 @@ func parse(doc []byte) (content, error) {
 			child.read(token, all)
 			stack = append(stack, child)
 		case xml.EndElement:
-			if text := strings.TrimSpace(top.text.String()); text != "" {
-				all[top.path+"="+text] = true
-			}
+			all[top.path] = strings.TrimSpace(top.text.String())
 			stack = stack[:len(stack)-1]
 		case xml.CharData:
 			top.text.Write(token)
@@ -49,14 +47,12 @@ func parse(doc []byte) (content, error) {
 	if len(all) == 0 {
 		return nil, errors.New("there is no element")
 	}
-	for _, item := range neutral {
-		delete(all, item)
-	}
+	maps.DeleteFunc(all, func(place, value string) bool { return neutral.has(place) && neutral[place] == value })
 	return all, nil
 }
 
 // neutral is what KubeVirt writes and libvirt reads as if it were not there, so that no tool is blamed for dropping it.
-var neutral = []string{"/domain/devices/interface/source", "/domain/maxMemory/@slots=0"}
+var neutral = content{"/domain/devices/interface/source": "", "/domain/maxMemory/@slots": "0"}
 
 // place is an element that is being read.
 type place struct {
@@ -90,10 +86,9 @@ func (p *place) child(token xml.StartElement) *place {
 }
 
 func (p *place) read(token xml.StartElement, all content) {
-	all[p.path] = true
 	for _, attribute := range token.Attr {
 		if attribute.Name.Space != "xmlns" && attribute.Name.Local != "xmlns" {
-			all[p.path+"/@"+local(attribute.Name)+"="+attribute.Value] = true
+			all[p.path+"/@"+local(attribute.Name)] = attribute.Value
 		}
 	}
 }
@@ -111,29 +106,25 @@ func local(name xml.Name) string {
 	return "{" + name.Space + "}" + name.Local
 }
 
-// without lists what is in c and not in other.
+// without lists the places of which c says what other does not say, sorted.
 func (c content) without(other content) []string {
-	var all []string
-	for item := range c {
-		if !other[item] {
-			all = append(all, item)
+	var places []string
+	for place, value := range c {
+		if there, ok := other[place]; !ok || there != value {
+			places = append(places, place)
 		}
 	}
-	return slices.Sorted(slices.Values(all))
+	return slices.Sorted(slices.Values(places))
 }
 
-// hasPlace tells whether there is a value where the item has one: then the item is a change of it.
-func (c content) hasPlace(item string) bool {
-	place, _, hasValue := strings.Cut(item, "=")
-	if !hasValue {
-		return false
-	}
-	for other := range c {
-		if strings.HasPrefix(other, place+"=") {
-			return true
-		}
-	}
-	return false
+func (c content) has(place string) bool {
+	_, ok := c[place]
+	return ok
+}
+
+// same tells whether both say the same at the place.
+func (c content) same(other content, place string) bool {
+	return c.has(place) && other.has(place) && c[place] == other[place]
 }
 
 // names are the names of elements and attributes as they are written, with their prefixes.
