@@ -9,6 +9,7 @@
 //	probe domains FOLDER VMI...  writes NAME.xml, NAME.vmi.json and NAME.cloud-init.json of each
 //	probe hooks                  reads a list of runs as JSON, makes them, prints their results as JSON
 //	probe types                  prints what api.DomainSpec keeps, a path a line
+//	probe annotation             reads a hookSidecars annotation and prints what this release understood of it
 //	probe crds                   prints the custom resource definitions, as a stream of YAML
 package main
 
@@ -33,8 +34,10 @@ func run(args []string) error {
 		return callHooks(os.Stdin, os.Stdout)
 	case len(args) == 1 && args[0] == "types":
 		return printTypes(os.Stdout)
+	case len(args) == 1 && args[0] == "annotation":
+		return readAnnotation(os.Stdin, os.Stdout)
 	case len(args) == 1 && args[0] == "crds":
 		return printDefinitions(os.Stdout)
 	}
-	return errors.New("want domains FOLDER VMI..., hooks, types or crds")
+	return errors.New("want domains FOLDER VMI..., hooks, types, annotation or crds")
 }
