@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -31,64 +30,38 @@ import (
 type definitions map[string]*extv1.CustomResourceDefinition
 
 // askDefinitions has the probe print them into a file.
-func askDefinitions(t *testing.T, probe string) (file string, found definitions) {
+func (p *player) askDefinitions(t *testing.T) (file string, all definitions) {
 	t.Helper()
-	text := ask(t, probe, "crds")
+	text := p.ask(t, nil, "crds")
 	file = filepath.Join(t.TempDir(), "crds.yaml")
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	found = definitions{}
+	all = definitions{}
 	for _, document := range bytes.Split(text, []byte("---\n"))[1:] {
 		crd := &extv1.CustomResourceDefinition{}
 		if err := yaml.Unmarshal(document, crd); err != nil {
 			t.Fatal(err)
 		}
-		found[crd.Spec.Names.Kind] = crd
+		all[crd.Spec.Names.Kind] = crd
 	}
-	return file, found
+	return file, all
 }
 
-// ask gives what a command of the probe prints.
-func ask(t *testing.T, probe string, args ...string) []byte {
-	t.Helper()
-	cmd := exec.Command(probe, args...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	text, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("probe %s: %v\n%s", args[0], err, stderr.String())
+// definitions installs those of the release over those of the one before, as an upgrade does, and lets the API
+// server judge the VMs with our annotation. It gives the fields of the VM API.
+func (p *player) definitions(t *testing.T, cluster *testcluster.Cluster) map[string]bool {
+	file, all := p.askDefinitions(t)
+	if _, err := envtest.InstallCRDs(cluster.Env.Config, envtest.CRDInstallOptions{Paths: []string{file}, MaxTime: 2 * time.Minute}); err != nil {
+		t.Fatal(err)
 	}
-	return text
-}
-
-// TestDefinitions installs the definitions of each release over those of the one before, as an upgrade does,
-// and lets an API server judge the VMs with our annotation.
-func TestDefinitions(t *testing.T) {
-	tested := wanted(t)
-	cluster := testcluster.Start(t, testcluster.Options{NoKubeVirt: true})
-	fields := map[release]map[string]bool{}
-	for _, r := range tested {
-		t.Run(string(r), func(t *testing.T) {
-			probe, err := buildProbe(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			file, found := askDefinitions(t, probe)
-			if _, err := envtest.InstallCRDs(cluster.Env.Config, envtest.CRDInstallOptions{Paths: []string{file}, MaxTime: 2 * time.Minute}); err != nil {
-				t.Fatal(err)
-			}
-			found.checkRead(t)
-			for _, vmi := range vmiFiles(t) {
-				t.Run(filepath.Base(vmi), func(t *testing.T) { checkAccepted(t, cluster.Client, found, vmi) })
-			}
-			fields[r] = map[string]bool{}
-			addFields(definition(*found["VirtualMachineInstance"]).schema(t, "v1").Properties["spec"], "", fields[r])
-		})
+	all.checkRead(t)
+	for _, vmi := range vmiFiles(t) {
+		t.Run(filepath.Base(vmi), func(t *testing.T) { checkAccepted(t, cluster.Client, all, vmi) })
 	}
-	if len(tested) == len(allReleases) && !t.Failed() {
-		checkFile(t, sinceFile, sinceHead+strings.Join(since(fields), "\n")+"\n")
-	}
+	fields := map[string]bool{}
+	addFields(definition(*all["VirtualMachineInstance"]).schema(t, "v1").Properties["spec"], "", fields)
+	return fields
 }
 
 // checkRead finds every field that the controllers read.

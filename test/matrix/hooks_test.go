@@ -88,12 +88,12 @@ type boot struct {
 	program *offline.Program
 	sidecar *sidecar
 	result  result
-	// before and after are the domain of the VM, and what the command line tool makes of it.
+	// before and after are the domain of the VM, and what the command line tool makes of it; nil for unknown.
 	before, after facts
 }
 
-// callHooks has the probe call the hooks of all boots.
-func callHooks(t *testing.T, probe string, boots []*boot) {
+// callHooks has the release call the hooks of all boots.
+func (p *player) callHooks(t *testing.T, boots []*boot) {
 	t.Helper()
 	starts := make([]start, len(boots))
 	for i, b := range boots {
@@ -103,17 +103,9 @@ func callHooks(t *testing.T, probe string, boots []*boot) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(probe, "hooks")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var stderr bytes.Buffer
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), &stderr
-	output, err := cmd.Output()
 	var results []result
-	if err == nil {
-		err = json.Unmarshal(output, &results)
-	}
-	if err != nil || len(results) != len(boots) {
-		t.Fatalf("%d results of %d starts: %v\n%s", len(results), len(boots), err, stderr.String())
+	if err := json.Unmarshal(p.ask(t, input, "hooks"), &results); err != nil || len(results) != len(boots) {
+		t.Fatalf("%d results of %d starts: %v", len(results), len(boots), err)
 	}
 	for i := range boots {
 		boots[i].result = results[i]
@@ -140,6 +132,7 @@ func (b *boot) check(t *testing.T, passes int) {
 		}
 		if first == nil {
 			first = report
+			b.setFacts(t, in, got)
 		}
 		if string(got) != b.result.Out[i] {
 			t.Errorf("call %d gives another domain than the command line tool:\n%s\noffline:\n%s", i+1, b.result.Out[i], got)
@@ -147,6 +140,20 @@ func (b *boot) check(t *testing.T, passes int) {
 		checkHas(t, fmt.Sprintf("result of call %d", i+1), b.result.Out[i], b.before, b.after)
 	}
 	b.checkCloudInit(t)
+}
+
+// setFacts takes the edit from the first call, where it is not known from the VM's domain.
+func (b *boot) setFacts(t *testing.T, in string, out []byte) {
+	t.Helper()
+	if b.before != nil {
+		return
+	}
+	var before, after error
+	b.before, before = domainFacts([]byte(in))
+	b.after, after = domainFacts(out)
+	if err := errors.Join(before, after); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // checkHas finds in a domain what an edit adds to before, and nothing that after lacks.

@@ -4,27 +4,60 @@
 package matrix
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
+
+	"github.com/domainpatch/domainpatch/controllers/testcluster"
 )
 
-// TestSamples applies every sample to the domains that each release makes of the VMs, offline and by the
-// release's own client of the hooks.
-func TestSamples(t *testing.T) {
+// found is what the releases differ in.
+type found struct {
+	edits  map[release]edits
+	fields map[release]map[string]bool // of the VM API
+	kept   map[string][]release        // the parts of a domain, with the releases whose types keep them
+}
+
+// TestReleases asks each release what it makes of the VMs, and compares the answers.
+func TestReleases(t *testing.T) {
 	tested := wanted(t)
 	shim := buildShim(t)
-	cases := testCases(t)
-	of := map[release]edits{}
+	cluster := testcluster.Start(t, testcluster.Options{NoKubeVirt: true})
+	all := found{map[release]edits{}, map[release]map[string]bool{}, map[string][]release{}}
 	for _, r := range tested {
-		t.Run(string(r), func(t *testing.T) { of[r] = testRelease(t, r, shim, cases) })
+		t.Run(string(r), func(t *testing.T) {
+			probe, err := buildProbe(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := &player{release: r, probe: probe, shim: shim}
+			t.Run("samples", func(t *testing.T) { all.edits[r] = p.samples(t) })
+			t.Run("cases", p.engineCases)
+			t.Run("annotation", p.annotation)
+			t.Run("definitions", func(t *testing.T) { all.fields[r] = p.definitions(t, cluster) })
+			t.Run("types", func(t *testing.T) { p.types(t, all.kept) })
+		})
 	}
-	if of[newest] != nil && !t.Failed() {
-		checkDifferences(t, differences(cases, of), tested)
+	if !t.Failed() {
+		all.compare(t, tested)
+	}
+}
+
+// compare compares the releases, and the outcome with the data files.
+func (f *found) compare(t *testing.T, tested []release) {
+	t.Helper()
+	if f.edits[newest] != nil {
+		checkDifferences(t, differences(testCases(t), f.edits), tested)
+	}
+	if len(tested) == len(allReleases) {
+		checkFile(t, sinceFile, sinceHead, since(f.fields))
+		checkFile(t, typesFile, typesHead, keptBySome(f.kept))
 	}
 }
 
@@ -40,38 +73,61 @@ func buildShim(t *testing.T) string {
 	return shim
 }
 
-// testRelease gives the edit of each case.
-func testRelease(t *testing.T, r release, shim string, cases []testCase) edits {
-	probe, err := buildProbe(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+// player plays VMs with a release.
+type player struct {
+	release release
+	probe   string // the program built with it
+	shim    string
+}
+
+// samples gives the edit of each case.
+func (p *player) samples(t *testing.T) edits {
 	domains := t.TempDir()
-	if output, err := exec.Command(probe, append([]string{"domains", domains}, vmiFiles(t)...)...).CombinedOutput(); err != nil {
-		t.Fatalf("probe domains: %v\n%s", err, output)
-	}
-	found := edits{}
+	p.ask(t, nil, append([]string{"domains", domains}, vmiFiles(t)...)...)
+	all := edits{}
 	var boots []*boot
-	for _, c := range cases {
+	for _, c := range testCases(t) {
 		b := &boot{testCase: c, start: startOf(t, domains, c.vmi)}
 		lines, err := b.applyOffline()
 		if err != nil {
-			found[c.String()] = []string{"+ fails: " + err.Error()}
+			all[c.String()] = []string{"+ fails: " + err.Error()}
 			continue
 		}
-		found[c.String()] = lines
-		b.sidecar, b.Sockets = startSidecar(t, shim, shortFolder(t), r, b.program.Bundle)
+		all[c.String()] = lines
 		boots = append(boots, b)
 	}
-	callHooks(t, probe, boots)
+	p.play(t, boots)
+	return all
+}
+
+// play starts a shim for each boot, has the release call its hooks, and checks the results.
+func (p *player) play(t *testing.T, boots []*boot) {
+	t.Helper()
+	for _, b := range boots {
+		b.sidecar, b.Sockets = startSidecar(t, p.shim, shortFolder(t), p.release, b.program.Bundle)
+	}
+	p.callHooks(t, boots)
 	passes := 2
-	if r.minor() >= 8 {
+	if p.release.minor() >= 8 {
 		passes = 3
 	}
 	for _, b := range boots {
 		t.Run(b.String(), func(t *testing.T) { b.check(t, passes) })
 	}
-	return found
+}
+
+// ask gives what a command of the probe prints.
+func (p *player) ask(t *testing.T, stdin []byte, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command(p.probe, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var stderr bytes.Buffer
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(stdin), &stderr
+	text, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("probe %s: %v\n%s", args[0], err, stderr.String())
+	}
+	return text
 }
 
 // startOf names the files that the probe wrote for a VM.

@@ -4,7 +4,6 @@
 package matrix
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"os"
@@ -67,41 +66,35 @@ func since(fields map[release]map[string]bool) []string {
 	return lines
 }
 
-// TestTypes lists what the types of some releases keep of a domain and those of others do not. The engine
-// knows those of the newest alone: what an earlier one drops more, rules put in again.
-func TestTypes(t *testing.T) {
-	tested := wanted(t)
-	keep := map[string][]release{}
-	for _, r := range tested {
-		probe, err := buildProbe(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for path := range strings.Lines(string(ask(t, probe, "types"))) {
-			path = strings.TrimSpace(path)
-			keep[path] = append(keep[path], r)
-		}
+// types adds the parts of a domain that the types of the release keep. The engine knows those of the newest alone:
+// what an earlier one drops more, rules put in again.
+func (p *player) types(t *testing.T, kept map[string][]release) {
+	paths := strings.Fields(string(p.ask(t, nil, "types")))
+	if len(paths) < 600 {
+		t.Fatalf("%d paths are not all of them", len(paths))
 	}
-	if len(keep) < 600 {
-		t.Fatalf("%d paths are not all of them", len(keep))
+	for _, path := range paths {
+		kept[path] = append(kept[path], p.release)
 	}
-	if len(tested) < len(allReleases) {
-		return
-	}
+}
+
+// keptBySome lists the parts of a domain that not all releases keep, but for what lies in such a part.
+func keptBySome(kept map[string][]release) []string {
 	var lines []string
-	for _, path := range slices.Sorted(maps.Keys(keep)) {
-		by := keep[path]
-		if len(by) == len(tested) || slices.Equal(by, keep[path[:strings.LastIndexByte(path, '/')]]) {
+	for _, path := range slices.Sorted(maps.Keys(kept)) {
+		by := kept[path]
+		if len(by) == len(allReleases) || slices.Equal(by, kept[path[:strings.LastIndexByte(path, '/')]]) {
 			continue
 		}
 		lines = append(lines, fmt.Sprintf("%s v1.%d v1.%d", path, by[0].minor(), by[len(by)-1].minor()))
 	}
-	checkFile(t, typesFile, typesHead+strings.Join(lines, "\n")+"\n")
+	return lines
 }
 
 // checkFile compares a generated file; with -update it writes it.
-func checkFile(t *testing.T, name, want string) {
+func checkFile(t *testing.T, name, head string, lines []string) {
 	t.Helper()
+	want := head + strings.Join(lines, "\n") + "\n"
 	if *update {
 		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -112,7 +105,7 @@ func checkFile(t *testing.T, name, want string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(got, []byte(want)) {
-		t.Errorf("%s is not current, run make test-matrix UPDATE=1\n%s", name, cmp.Diff(string(got), want))
+	if diff := cmp.Diff(string(got), want); diff != "" {
+		t.Errorf("%s is not current, run make test-matrix UPDATE=1\n%s", name, diff)
 	}
 }
