@@ -105,14 +105,14 @@ func (r *CaseResult) run(ctx context.Context, c testCase, program *Program) {
 	if in, given := c[CaseCloudInit]; given {
 		out, report, err := program.CloudInit(ctx, in)
 		r.CloudInit = report
-		errs = append(errs, err)
+		errs = append(errs, ofFile(CaseCloudInit, err))
 		outputs = append(outputs, Mismatch{File: WantCloudInit, Got: out})
 	}
 	if in, given := c[CaseDomain]; given {
 		out, report, err := program.Domain(ctx, in, nil)
 		r.Domain = report
 		outputs = append(outputs, Mismatch{File: WantDomain, Got: out})
-		errs = append(errs, err)
+		errs = append(errs, ofFile(CaseDomain, err))
 		if err == nil {
 			again, _, err := program.Domain(ctx, out, report)
 			if err == nil {

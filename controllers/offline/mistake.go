@@ -4,12 +4,14 @@
 package offline
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/domainpatch/domainpatch/patch"
+	"github.com/domainpatch/domainpatch/patch/document"
 )
 
 // Mistake is one thing that is wrong, with where it stands and what it is about, as far as that
@@ -110,6 +112,36 @@ func (d *source) mistake(at Position, object, field string, reason error) error 
 		m.Excerpt = d.excerpt(at)
 	}
 	return &located{Mistake: m, err: errors.New(unplaced.String())}
+}
+
+// inDocument gives an error of parsing a hook's document its place there. Other errors stay as they are.
+func inDocument(text []byte, err error) error {
+	offset := 0
+	var inXML *document.SyntaxError
+	var inJSON *json.SyntaxError
+	switch {
+	case len(patch.Errors(err)) > 0: // a fragment of a rule
+		return err
+	case errors.As(err, &inXML):
+		offset = inXML.Offset()
+	case errors.As(err, &inJSON):
+		offset = max(int(inJSON.Offset)-1, 0) // it counts the bad character, too
+	default:
+		return err
+	}
+	at := (&source{data: text}).positionAt(offset)
+	return &located{err: err, Mistake: Mistake{Position: at, Reason: oneLine(err)}}
+}
+
+// ofFile names the file of an error whose place is known without it.
+func ofFile(file string, err error) error {
+	var found *located
+	if !errors.As(err, &found) || found.File != "" || found.Line == 0 {
+		return err
+	}
+	named := *found
+	named.File = file
+	return &named
 }
 
 // locate gives the errors of patches and policies their places in the files. Other errors stay

@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -268,4 +270,42 @@ func FuzzPosition(f *testing.F) {
 			_ = origin.Excerpt(at)
 		}
 	})
+}
+
+// TestPlaceInDocument wants errors of the documents to have their place in them, with and without a patch that
+// applies, and in a case their file.
+func TestPlaceInDocument(t *testing.T) {
+	const patch = "apiVersion: domainpatch.kubevirt.io/v1alpha1\nkind: ClusterDomainPatch\nmetadata: {name: p}\nspec: {domain: [{op: set, path: /domain/title, value: x}], cloudInit: [{target: userData, op: add, path: /a, value: 1}]}\n"
+	for name, text := range map[string]string{"applies": patch, "none": ""} {
+		t.Run(name, func(t *testing.T) {
+			objects, _, err := ParseObjects("p.yaml", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := Compile(t.Context(), objects, nil, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, inXML := p.Domain(t.Context(), []byte("<domain>\n é<a b=></a></domain>"), nil)
+			_, _, inJSON := p.CloudInit(t.Context(), []byte("{\"a\":\n 1,,}"))
+			for what, tc := range map[string]struct {
+				err          error
+				line, column int
+			}{"XML": {inXML, 2, 8}, "JSON": {inJSON, 2, 4}} {
+				found := Mistakes(tc.err)
+				if len(found) != 1 || found[0].Line != tc.line || found[0].Column != tc.column || found[0].Reason != tc.err.Error() {
+					t.Errorf("%s: %+v, want one at %d:%d", what, found, tc.line, tc.column)
+				}
+			}
+		})
+	}
+	dir := t.TempDir()
+	for file, text := range map[string]string{CasePatch: patch, CaseDomain: "<domain>", WantDomain: "<domain/>"} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found := Mistakes(RunCase(t.Context(), dir).Err); len(found) != 1 || found[0].File != CaseDomain {
+		t.Errorf("a case gives %+v, want one in %s", found, CaseDomain)
+	}
 }

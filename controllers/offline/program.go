@@ -188,27 +188,27 @@ func buildAll(ctx context.Context, patches []render.Patch, policies []v1alpha1.D
 
 // Domain runs the hook onDefineDomain on domain XML: a first call where first is nil, else a
 // repeated one behind the call whose report first is. Without a patch that applies the hook is not
-// there; what does not parse is refused all the same.
+// there; what does not parse is refused all the same, by an error with the place in the document.
 func (p *Program) Domain(ctx context.Context, xml []byte, first *patch.Report) ([]byte, *patch.Report, error) {
 	if p.program == nil {
 		if _, err := document.Parse(xml); err != nil {
-			return nil, nil, fmt.Errorf("cannot parse the domain XML: %w", err)
+			return nil, nil, inDocument(xml, fmt.Errorf("cannot parse the domain XML: %w", err))
 		}
 		return xml, &patch.Report{}, nil
 	}
 	out, report, err := p.program.Domain(ctx, xml, p.vmi, first)
-	return out, report, p.objects.locate(err)
+	return out, report, inDocument(xml, p.objects.locate(err))
 }
 
 // CloudInit runs the hook preCloudInitIso on KubeVirt's CloudInitData, which is JSON. Without a rule for
-// it the hook is not there; what does not parse is refused all the same.
+// it the hook is not there; what does not parse is refused all the same, by an error with the place in the data.
 func (p *Program) CloudInit(ctx context.Context, data []byte) ([]byte, *patch.Report, error) {
 	if p.program == nil || !p.program.HasCloudInit() {
 		if _, err := cloudinit.Parse(data); err != nil {
-			return nil, nil, fmt.Errorf("cannot parse the cloud-init data: %w", err)
+			return nil, nil, inDocument(data, fmt.Errorf("cannot parse the cloud-init data: %w", err))
 		}
 		return data, &patch.Report{}, nil
 	}
 	out, report, err := p.program.CloudInit(ctx, data, p.vmi)
-	return out, report, p.objects.locate(err)
+	return out, report, inDocument(data, p.objects.locate(err))
 }

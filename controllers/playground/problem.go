@@ -4,48 +4,23 @@
 package playground
 
 import (
-	"encoding/json"
-	"errors"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/domainpatch/domainpatch/controllers/lint"
 	"github.com/domainpatch/domainpatch/controllers/offline"
-	"github.com/domainpatch/domainpatch/patch/document"
 )
 
-// fail takes every mistake of an error as a problem: of the patches, where one of them is to blame, else of the
-// text of the pane.
-func (r *Response) fail(pane, text string, err error) {
+// fail takes every mistake of an error as a problem: of the pane that it names, or of this one.
+func (r *Response) fail(pane string, err error) {
 	for _, m := range offline.Mistakes(err) {
 		p := Problem{Severity: string(lint.Error), Pane: pane, Line: m.Line, Column: m.Column}
-		switch {
-		case m.File == panePatches || m.File == paneVMI:
+		if m.File == panePatches || m.File == paneVMI {
 			p.Pane = m.File
-		case m.Line == 0:
-			p.Line, p.Column = placeOf(text, err)
 		}
 		m.Position = offline.Position{}
 		p.Message = m.String()
 		r.Problems = append(r.Problems, p)
 	}
-}
-
-// placeOf is where a document does not parse, both from 1; 0 where that is not known.
-func placeOf(text string, err error) (line, column int) {
-	offset := 0
-	var inXML *document.SyntaxError
-	var inJSON *json.SyntaxError
-	switch {
-	case errors.As(err, &inXML):
-		offset = inXML.Offset()
-	case errors.As(err, &inJSON):
-		offset = int(inJSON.Offset) - 1 // it counts the bad character, too
-	default:
-		return 0, 0
-	}
-	before := text[:min(max(offset, 0), len(text))]
-	return 1 + strings.Count(before, "\n"), 1 + utf8.RuneCountInString(before[1+strings.LastIndexByte(before, '\n'):])
 }
 
 // lint takes what the linter finds in the patches, with the domain to try paths on if it parses. Mistakes of
@@ -59,7 +34,7 @@ func (r *Response) lint(request *Request) {
 	options.Among(objects)
 	linter, err := lint.New(options)
 	if err != nil {
-		r.fail(panePatches, "", err)
+		r.fail(panePatches, err)
 		return
 	}
 	if strings.TrimSpace(request.Domain) != "" {

@@ -64,7 +64,7 @@ func (r *Response) compile(ctx context.Context, request *Request) *offline.Progr
 	for _, note := range offline.PassedOver(skipped) {
 		r.note("%s", strings.TrimPrefix(note, panePatches+": "))
 	}
-	r.fail(panePatches, request.Patches, err)
+	r.fail(panePatches, err)
 	vmi := r.vmi(request.VMI)
 	if len(r.Problems) > 0 {
 		return nil
@@ -76,7 +76,7 @@ func (r *Response) compile(ctx context.Context, request *Request) *offline.Progr
 	}
 	program, err := offline.Compile(ctx, objects, vmi, request.All)
 	if err != nil {
-		r.fail(panePatches, request.Patches, err)
+		r.fail(panePatches, err)
 		return nil
 	}
 	r.Notes = append(r.Notes, objects.Notes(vmi, program)...)
@@ -91,7 +91,7 @@ func (r *Response) withinLimits(request *Request) bool {
 		{panePatches, request.Patches}, {paneVMI, request.VMI}, {paneDomain, request.Domain}, {paneCloudInit, request.CloudInit},
 	} {
 		if len(text.text) > maxBytes {
-			r.fail(text.pane, text.text, fmt.Errorf("%d bytes, over the limit of %d", len(text.text), maxBytes))
+			r.fail(text.pane, fmt.Errorf("%d bytes, over the limit of %d", len(text.text), maxBytes))
 		}
 	}
 	return len(r.Problems) == 0
@@ -103,7 +103,7 @@ func (r *Response) vmi(text string) *offline.VMI {
 	}
 	vmi, err := offline.ParseVMI([]byte(text))
 	if err != nil {
-		r.fail(paneVMI, text, err)
+		r.fail(paneVMI, err)
 		return nil
 	}
 	vmi.File = paneVMI
@@ -135,7 +135,7 @@ func (r *Response) domain(ctx context.Context, program *offline.Program, text st
 // result takes what one call gave.
 func (r *Response) result(pane, in string, out []byte, report *patch.Report, err error) *Result {
 	if err != nil {
-		r.fail(pane, in, err)
+		r.fail(pane, err)
 		return &Result{Failed: true, Report: report}
 	}
 	return &Result{Output: string(out), Diff: difference(pane, []byte(in), out), Report: report}
