@@ -5,14 +5,13 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
+	"github.com/domainpatch/domainpatch/controllers/offline"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 	"github.com/domainpatch/domainpatch/patch/generate"
 )
@@ -42,11 +41,7 @@ func (p *generatedPatch) encode(format string) ([]byte, error) {
 		err := printJSON(&out, p.object())
 		return out.Bytes(), err
 	}
-	root, err := p.document()
-	if err != nil {
-		return nil, err
-	}
-	return encodeYAML(root)
+	return encodeYAML(p.document())
 }
 
 // encodeYAML writes YAML as the samples are written.
@@ -85,7 +80,7 @@ func (p *generatedPatch) object() any {
 }
 
 // document is the patch as YAML has it, with comments.
-func (p *generatedPatch) document() (*yaml.Node, error) {
+func (p *generatedPatch) document() *yaml.Node {
 	metadata := newMapping().text("name", p.name).text("namespace", p.namespace)
 	spec := newMapping()
 	var rules []*yaml.Node
@@ -95,18 +90,14 @@ func (p *generatedPatch) document() (*yaml.Node, error) {
 	spec.list("domain", rules)
 	rules = nil
 	for i := range p.cloudInit {
-		n, err := cloudInitRuleNode(&p.cloudInit[i])
-		if err != nil {
-			return nil, err
-		}
-		rules = append(rules, n)
+		rules = append(rules, cloudInitRuleNode(&p.cloudInit[i]))
 	}
 	spec.list("cloudInit", rules)
 	root := newMapping().text("apiVersion", v1alpha1.GroupVersion.String()).text("kind", p.kind()).
 		node("metadata", metadata.mapping).node("spec", spec.mapping)
 	head := []string{"Generated: review it, and say here what it is for and which VMs it is for."}
 	root.mapping.HeadComment = comment(append(head, p.notes...)...)
-	return root.mapping, nil
+	return root.mapping
 }
 
 func domainRuleNode(r *generate.DomainRule) *yaml.Node {
@@ -120,23 +111,17 @@ func domainRuleNode(r *generate.DomainRule) *yaml.Node {
 	return m.mapping
 }
 
-func cloudInitRuleNode(r *generate.CloudInitRule) (*yaml.Node, error) {
+func cloudInitRuleNode(r *generate.CloudInitRule) *yaml.Node {
 	m := newMapping().text("target", string(r.Target)).text("op", string(r.Op)).node("path", textNode(r.Path))
 	if r.Create {
 		m.node("create", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
 	}
 	if r.Value != nil {
-		d := json.NewDecoder(bytes.NewReader(r.Value))
-		d.UseNumber()
-		value, err := jsonNode(d)
-		if err != nil {
-			return nil, fmt.Errorf("cannot write the value of %s: %w", r.Path, err)
-		}
-		m.node("value", value)
+		m.node("value", asNeeded(offline.JSONNode(r.Value)))
 	}
 	m.text("yaml", r.YAML)
 	m.mapping.HeadComment = comment(r.Comment)
-	return m.mapping, nil
+	return m.mapping
 }
 
 // mappingNode builds a YAML mapping whose fields stay in their order.
@@ -174,38 +159,15 @@ func textNode(text string) *yaml.Node {
 	return n
 }
 
-// jsonNode reads one JSON value, with the members of objects in their order.
-func jsonNode(d *json.Decoder) (*yaml.Node, error) {
-	token, err := d.Token()
-	if err != nil {
-		return nil, err
+// asNeeded quotes the texts of a value where YAML needs that, and nowhere else.
+func asNeeded(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.ScalarNode && n.Style == yaml.DoubleQuotedStyle {
+		return textNode(n.Value)
 	}
-	switch t := token.(type) {
-	case json.Delim:
-		return jsonCollection(d, t)
-	case string:
-		return textNode(t), nil
-	case json.Number:
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: t.String()}, nil
+	for i := range n.Content {
+		n.Content[i] = asNeeded(n.Content[i])
 	}
-	n := &yaml.Node{}
-	return n, n.Encode(token) // true, false and null
-}
-
-func jsonCollection(d *json.Decoder, open json.Delim) (*yaml.Node, error) {
-	n := &yaml.Node{Kind: yaml.MappingNode}
-	if open == '[' {
-		n.Kind = yaml.SequenceNode
-	}
-	for d.More() {
-		item, err := jsonNode(d) // of an object, names and values in turn
-		if err != nil {
-			return nil, err
-		}
-		n.Content = append(n.Content, item)
-	}
-	_, err := d.Token() // the closing one
-	return n, err
+	return n
 }
 
 // commentWidth is how long a line of a comment gets, in bytes, unless a word is longer.

@@ -6,14 +6,15 @@ package offline
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// jsonNode reads valid JSON as the nodes of YAML, with their places: YAML knows neither all
-// escapes of JSON nor tabs.
-func jsonNode(data []byte) *yaml.Node {
+// JSONNode reads valid JSON as the nodes of YAML, members in their order, with their places: YAML
+// knows neither all escapes of JSON nor tabs. Texts are quoted.
+func JSONNode(data []byte) *yaml.Node {
 	r := &jsonReader{data: data, decoder: json.NewDecoder(bytes.NewReader(data)), line: 1, column: 1}
 	r.decoder.UseNumber()
 	return r.value()
@@ -67,6 +68,10 @@ func (r *jsonReader) value() *yaml.Node {
 		n.Value, n.Style = t, yaml.DoubleQuotedStyle
 	case json.Number:
 		n.Value = t.String()
+	case bool:
+		n.Value = strconv.FormatBool(t)
+	default:
+		n.Value = "null"
 	}
 	return n
 }

@@ -150,7 +150,7 @@ func (d *source) repeatedKeys() error {
 func (d *source) node() *yaml.Node {
 	d.parse.Do(func() {
 		if text := d.jsonText(); text != nil {
-			d.root = jsonNode(text)
+			d.root = JSONNode(text)
 			return
 		}
 		var top yaml.Node

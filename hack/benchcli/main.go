@@ -18,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/domainpatch/domainpatch/controllers/offline"
 )
 
 func main() {
@@ -102,15 +104,15 @@ type inputs struct{ patch, vmi, domain, cases, patches string }
 // generate makes the inputs out of the samples that are domain cases.
 func generate(dir, samples string) (inputs, error) {
 	in := inputs{
-		patch:   filepath.Join(samples, "network-mtu", "patch.yaml"),
-		vmi:     filepath.Join(samples, "network-mtu", "vmi.yaml"),
-		domain:  filepath.Join(samples, "network-mtu", "domain.xml"), // 8 KB
+		patch:   filepath.Join(samples, "network-mtu", offline.CasePatch),
+		vmi:     filepath.Join(samples, "network-mtu", offline.CaseVMI),
+		domain:  filepath.Join(samples, "network-mtu", offline.CaseDomain), // 8 KB
 		cases:   filepath.Join(dir, "cases"),
 		patches: filepath.Join(dir, "patches"),
 	}
-	found, err := filepath.Glob(filepath.Join(samples, "*", "want.xml"))
+	found, err := filepath.Glob(filepath.Join(samples, "*", offline.WantDomain))
 	if err != nil || len(found) == 0 {
-		return in, fmt.Errorf("%s holds no sample with a want.xml: %w", samples, err)
+		return in, fmt.Errorf("%s holds no sample with a %s: %w", samples, offline.WantDomain, err)
 	}
 	for i := range 200 {
 		if err := os.CopyFS(filepath.Join(in.cases, fmt.Sprint(i)), os.DirFS(filepath.Dir(found[i%len(found)]))); err != nil {
@@ -126,7 +128,7 @@ func writePatches(dir string, found []string) error {
 		return err
 	}
 	for i := range 1000 {
-		text, err := os.ReadFile(filepath.Join(filepath.Dir(found[i%len(found)]), "patch.yaml"))
+		text, err := os.ReadFile(filepath.Join(filepath.Dir(found[i%len(found)]), offline.CasePatch))
 		if err != nil {
 			return err
 		}

@@ -88,7 +88,7 @@ func (r *request) next() ([]byte, error) {
 
 func load(folder string) (program *patch.Program, vmi []byte, err error) {
 	var parsed *offline.VMI
-	if data, err := os.ReadFile(filepath.Join(folder, "vmi.yaml")); err == nil {
+	if data, err := os.ReadFile(filepath.Join(folder, offline.CaseVMI)); err == nil {
 		if parsed, err = offline.ParseVMI(data); err != nil {
 			return nil, nil, err
 		}
@@ -96,7 +96,7 @@ func load(folder string) (program *patch.Program, vmi []byte, err error) {
 	} else if !os.IsNotExist(err) {
 		return nil, nil, err
 	}
-	objects, _, err := offline.Files{}.Objects([]string{filepath.Join(folder, "patch.yaml")})
+	objects, _, err := offline.Files{}.Objects([]string{filepath.Join(folder, offline.CasePatch)})
 	if err != nil {
 		return nil, nil, err
 	}
