@@ -18,7 +18,7 @@ import (
 )
 
 // maxCompressed bounds what a visitor downloads, in bytes.
-const maxCompressed = 12_000_000
+const maxCompressed = 8_000_000
 
 // TestSize adds up what a server sends that compresses, as most do.
 func TestSize(t *testing.T) {
