@@ -59,11 +59,11 @@ var identities = []identity{
 	{"devices", "nvram", single, false, "NVRAM device", dropped},
 	{"devices", "pstore", single, false, "Pstore", dropped},
 	{"devices", "redirfilter", single, false, "Redirected devices: at most one filter", dropped},
+	{"devices", "smartcard", single, false, "Smartcard devices: the QEMU driver takes one", dropped},
 	{"devices", "video", nil, false, "Video devices: nothing; KubeVirt drops the alias", "Devices.Video"},
 	{"devices", "redirdev", nil, false, "Redirected devices: nothing; KubeVirt drops the alias", "Devices.Redirs"},
 	{"devices", "hub", nil, false, "Hub devices: nothing", dropped},
 	{"devices", "crypto", nil, false, "Crypto: nothing", dropped},
-	{"devices", "smartcard", nil, false, "Smartcard devices: nothing", dropped},
 
 	{"domain", "sysinfo", []key{attrKey("type")}, true, "SMBIOS System Information: smbios and fwcfg", "SysInfo.Type, a single field"},
 	{"domain", "seclabel", []key{attrKey("model")}, false, "Security label: one for each security driver", dropped},

@@ -24,6 +24,7 @@ var differ = map[string]string{
 	"devices/redirfilter": "the schema takes several, libvirt one: see TestIdentities",
 	"devices/tpm":         "the schema takes several, libvirt one: see TestIdentities",
 	"devices/rng":         "libvirt takes several, KubeVirt reads one",
+	"devices/smartcard":   "the schema takes several, QEMU one: see TestIdentities",
 	"sysinfo/baseBoard":   "libvirt takes several, KubeVirt reads one",
 	"devices/watchdog":    "libvirt takes several since 9.1",
 	"slices/slice":        "of each type; there is one type yet",
