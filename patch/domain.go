@@ -47,6 +47,7 @@ type domainRun struct {
 	source  []byte
 	first   *Report
 	ignored map[int]PatchReport // by index of the patch: the failures that are left out
+	sound   int                 // how many patches, less those that are ignored, survived the last search for one to blame
 }
 
 // once applies the patches and checks the result of a first call. On an error the report

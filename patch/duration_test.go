@@ -47,3 +47,21 @@ func TestMaxDuration(t *testing.T) {
 		}
 	})
 }
+
+// TestBeyond: from what is known to be sound, the first bad part is found as by a look at all of them, and with few attempts where
+// bad ones stand next to each other.
+func TestBeyond(t *testing.T) {
+	const n = 20
+	for known := range n {
+		for bad := known; bad < n; bad++ {
+			attempts := 0
+			got := beyond(known, n, func(parts int) bool { attempts++; return parts <= bad })
+			if got != bad || attempts > 2+2*(bad-known) {
+				t.Errorf("%d parts are sound: got %d after %d attempts, want %d", known, got, attempts, bad)
+			}
+		}
+	}
+	if got := beyond(5, n, func(parts int) bool { return parts < 3 }); got != -1 {
+		t.Errorf("what is not sound as it was believed gives %d, want -1", got)
+	}
+}

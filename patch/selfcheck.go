@@ -135,7 +135,14 @@ func (r *domainRun) dispensable(report *Report) int {
 // the time did not suffice, and the error nil where it is no patch's fault.
 func (r *domainRun) culprit(failure error) (patch int, err error) {
 	p := r.program
-	i := longest(len(p.patches), func(n int) bool { return r.try(p.prefix(n, 0)) == nil })
+	survive := func(n int) bool { return r.try(p.prefix(n, 0)) == nil }
+	i := -1
+	if r.sound > 0 {
+		i = beyond(r.sound, len(p.patches), survive)
+	}
+	if i < 0 {
+		i = longest(len(p.patches), survive)
+	}
 	j := -1
 	if i >= 0 {
 		j = longest(len(p.patches[i].domain), func(n int) bool { return r.try(p.prefix(i, n)) == nil })
@@ -152,6 +159,7 @@ func (r *domainRun) culprit(failure error) (patch int, err error) {
 	if failure == nil || j < 0 {
 		return -1, errors.New("the patches do not survive KubeVirt's second pass")
 	}
+	r.sound = i + 1 // without it
 	c := &p.patches[i]
 	return i, c.ruleError(c.domain[j].field, c.domain[j].Name, failure)
 }
@@ -168,6 +176,28 @@ func longest(n int, survive func(int) bool) int {
 		}
 		most, fail = max(0, most-step), most
 	}
+	return between(most, fail, survive)
+}
+
+// beyond is longest where it is known how many parts survive. It looks upwards from there, so that parts next to each
+// other that all fail take two attempts each; -1 where it was not known rightly.
+func beyond(known, n int, survive func(int) bool) int {
+	if !survive(known) {
+		return -1
+	}
+	most, fail := known, n
+	for step := 1; most+step < n; step *= 2 {
+		if !survive(most + step) {
+			fail = most + step
+			break
+		}
+		most += step
+	}
+	return between(most, fail, survive)
+}
+
+// between halves until it has the most parts that survive, where some do and some more do not.
+func between(most, fail int, survive func(int) bool) int {
 	for fail-most > 1 {
 		if middle := (most + fail) / 2; survive(middle) {
 			most = middle

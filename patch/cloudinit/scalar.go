@@ -64,6 +64,8 @@ func readPlain(s string) (*value, error) {
 	switch {
 	case !strings.ContainsRune("-+.0123456789", rune(s[0])):
 		return &value{kind: kindString, text: s}, nil
+	case isShortDecimal(s): // most are, and the patterns take longer
+		return &value{kind: kindNumber, text: s}, nil
 	case floatPattern().MatchString(s):
 		return readFloat(s)
 	case infinityPattern().MatchString(s):
@@ -74,6 +76,11 @@ func readPlain(s string) (*value, error) {
 		return readInt(s)
 	}
 	return &value{kind: kindString, text: s}, nil
+}
+
+// isShortDecimal says whether a scalar is an integer that reads as it stands.
+func isShortDecimal(s string) bool {
+	return len(s) < 16 && strings.Trim(s, "0123456789") == "" && (s[0] != '0' || s == "0")
 }
 
 // readTagged reads a scalar with an explicit tag.
