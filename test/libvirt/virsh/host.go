@@ -61,7 +61,7 @@ func (h *Host) Write(name string, data []byte) (string, error) {
 	return path, os.Chown(path, User, User)
 }
 
-// QEMUDriver is libvirt's driver of QEMU, within the process of the session.
+// QEMUDriver is libvirt's driver of QEMU, within the process of the session. A host can have one such session at a time.
 func (h *Host) QEMUDriver() string { return "qemu:///embed?root=" + h.Path("embed") }
 
 // QEMULog is the file in which that driver keeps the command lines of QEMU for a domain that was

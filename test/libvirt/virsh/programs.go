@@ -21,6 +21,7 @@ func Check() error {
 		{"virsh", "libvirt-clients"},
 		{"xmllint", "libxml2-utils"},
 		{"qemu-system-x86_64", "qemu-system-x86"},
+		{"qemu-system-aarch64", "qemu-system-arm"},
 		{"ip", "iproute2"},
 		{"mount", "mount"},
 		{"setpriv", "util-linux"},
