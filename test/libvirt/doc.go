@@ -1,0 +1,13 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package libvirt proves patches by libvirt and QEMU: every sample, and every case of the engine that succeeds on a
+// domain, before and after.
+//
+// For each, libvirt must define the patched domain and keep what the patch wrote, its schema must find nothing that it
+// did not find before, and the command line of QEMU must show the effect. testdata/proofs.yaml holds what was found, and
+// the reason wherever something is not so. A test that differs from it fails; -update writes what is found now, and leaves
+// the reasons that are new to you. docs/proof.md is made of it.
+//
+// The tests that ask libvirt need the packages that virsh.Check names, and run by "make test-libvirt".
+package libvirt

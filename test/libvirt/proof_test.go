@@ -1,0 +1,57 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package libvirt
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/domainpatch/domainpatch/test/libvirt/virsh"
+)
+
+// TestProofs asks libvirt about every sample and case.
+func TestProofs(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	defer cancel()
+	j, err := newJudge(ctx, virsh.ForTest(t), virsh.ForTest(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := j.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	known, err := ReadProofs(proofsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases, found := casesOfDomains(t), Proofs{}
+	for _, name := range sortedNames(cases) {
+		t.Run(name, func(t *testing.T) {
+			s, err := readSubject(cases[name])
+			if err != nil {
+				t.Fatal(err)
+			}
+			proof, err := j.prove(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[name] = proof.withReasons(known[name])
+			if diff := cmp.Diff(known[name], found[name]); diff != "" && !*update {
+				t.Errorf("libvirt makes something else of it (-known +found); -update writes that:\n%s", diff)
+			}
+		})
+	}
+	if *update {
+		if err := found.write(proofsFile); err != nil {
+			t.Error(err)
+		}
+	}
+}

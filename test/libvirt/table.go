@@ -1,0 +1,133 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package libvirt
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Seen is what guests see of samples, in their own words, by the sample.
+type Seen map[string][]string
+
+// ReadSeen reads what the tests with guests expect: the files proofs.yaml in the folders below one.
+func ReadSeen(folder string) (Seen, error) {
+	files, err := filepath.Glob(filepath.Join(folder, "*", "proofs.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	seen := Seen{}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		var scene struct {
+			Proofs []struct {
+				Sample string `json:"sample"`
+				Facts  []fact `json:"facts"`
+			} `json:"proofs"`
+		}
+		if err := yaml.Unmarshal(data, &scene); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		for _, proof := range scene.Proofs {
+			for _, f := range proof.Facts {
+				seen[proof.Sample] = append(seen[proof.Sample], f.String())
+			}
+		}
+	}
+	return seen, nil
+}
+
+// fact is one that a guest reports; no value is one that it does not.
+type fact struct {
+	Name    string `json:"name"`
+	Without string `json:"without"`
+	With    string `json:"with"`
+}
+
+func (f fact) String() string {
+	switch {
+	case f.Without == "":
+		return fmt.Sprintf("%s: %s", f.Name, f.With)
+	case f.With == "":
+		return fmt.Sprintf("%s: none, was %s", f.Name, f.Without)
+	}
+	return fmt.Sprintf("%s: %s, was %s", f.Name, f.With, f.Without)
+}
+
+// How much of a proof a table shows.
+const (
+	shownLines = 4
+	shownRunes = 150
+)
+
+// Page is the page of the docs that tells how each sample is proven.
+func Page(samples []string, proofs Proofs, seen Seen) string {
+	var rows, unproven []string
+	for _, sample := range samples {
+		proof := proofs["samples/"+sample]
+		qemu, guest := shorten(proof.QEMU), shorten(seen[sample])
+		if qemu == "" {
+			qemu = proof.NoEffect
+		}
+		for _, place := range slices.Sorted(maps.Keys(proof.NotKept)) {
+			qemu += fmt.Sprintf("<br>libvirt keeps %s otherwise: %s", code(place), proof.NotKept[place])
+		}
+		rows = append(rows, fmt.Sprintf("| [%s](../config/samples/%s/patch.yaml) | %s | %s |\n", sample, sample, qemu, guest))
+		if len(proof.QEMU) == 0 && len(seen[sample]) == 0 {
+			unproven = append(unproven, fmt.Sprintf("- [%s](../config/samples/%s/patch.yaml): %s\n", sample, sample, proof.NoEffect))
+		}
+	}
+	return fmt.Sprintf(page, len(samples)-len(unproven), len(samples), strings.Join(unproven, ""), strings.Join(rows, ""))
+}
+
+func shorten(lines []string) string {
+	var shown []string
+	for i, line := range lines {
+		if i == shownLines {
+			shown = append(shown, fmt.Sprintf("and %d more", len(lines)-i))
+			break
+		}
+		if runes := []rune(line); len(runes) > shownRunes {
+			line = string(runes[:shownRunes]) + "…"
+		}
+		shown = append(shown, code(line))
+	}
+	return strings.Join(shown, "<br>")
+}
+
+// code is a text in a cell of a table, as it is.
+func code(text string) string {
+	return "`" + strings.NewReplacer("|", `\|`, "`", "'", "\n", " ").Replace(text) + "`"
+}
+
+const page = `<!--
+SPDX-FileCopyrightText: The DomainPatch Authors
+SPDX-License-Identifier: Apache-2.0
+-->
+
+<!-- Written by "go test ./test/libvirt -args -update": do not edit. -->
+
+# How the samples are proven
+
+A patch is right when the guest sees it. Each [sample](../config/samples/README.md) that edits a domain is defined in libvirt, which must keep
+what the patch wrote, judged by libvirt's schema, and turned into QEMU's command line, before the patch and after it: ` + "`make test-libvirt`" + `.
+Many are applied on real parts of Kubernetes and KubeVirt, up to a guest that tells what it sees: ` + "`make test-guest`" + `. Both use Debian's
+libvirt and QEMU, without KVM. QEMU or a guest shows the effect of %d of the %d samples. It shows nothing of:
+
+%s
+On QEMU's side, + is what is new and - what is gone, in an option or as a whole one; where libvirt puts the devices on
+their buses is left out. Long texts end with "…".
+
+| sample | QEMU's command line | the guest |
+|---|---|---|
+%s`
