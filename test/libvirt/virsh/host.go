@@ -1,12 +1,18 @@
 // SPDX-FileCopyrightText: The DomainPatch Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux
+
 package virsh
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 )
 
 // User is the user and the group, as numbers, that libvirt and QEMU run as: Debian's nobody and nogroup.
@@ -17,9 +23,13 @@ const User = 65534
 const TestDriver = "test:///default"
 
 // Host is a folder that the user of libvirt owns, and all that its sessions write to.
-type Host struct{ dir string }
+type Host struct {
+	dir     string
+	cleaner *exec.Cmd // removes the folder when this process ends, in whatever way
+	alive   io.Closer // what tells it
+}
 
-// NewHost makes a folder in the one for temporary files. Close removes it.
+// NewHost makes a folder in the one for temporary files. Close removes it, and so does the end of this process.
 func NewHost() (*Host, error) {
 	if err := Check(); err != nil {
 		return nil, err
@@ -28,7 +38,10 @@ func NewHost() (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{dir}
+	h := &Host{dir: dir}
+	if err := h.startCleaner(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
 	for _, folder := range []string{".", "home", "run", "embed"} {
 		if err := h.makeFolder(folder); err != nil {
 			_ = h.Close()
@@ -46,8 +59,27 @@ func (h *Host) makeFolder(name string) error {
 	return os.Chown(dir, User, User)
 }
 
+// startCleaner starts what removes the folder at the end of its input. The second try is for files that a session
+// wrote while it was killed.
+func (h *Host) startCleaner() error {
+	h.cleaner = exec.Command("sh", "-c", `cat; rm -rf "$FOLDER" || { sleep 1; rm -rf "$FOLDER"; }`)
+	h.cleaner.Env = append(os.Environ(), "FOLDER="+h.dir)
+	h.cleaner.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C in a terminal must not reach it
+	var err error
+	if h.alive, err = h.cleaner.StdinPipe(); err != nil {
+		return err
+	}
+	return h.cleaner.Start()
+}
+
 // Close removes the folder. Close the sessions before.
-func (h *Host) Close() error { return os.RemoveAll(h.dir) }
+func (h *Host) Close() error {
+	err := errors.Join(h.alive.Close(), h.cleaner.Wait())
+	if err != nil {
+		return fmt.Errorf("cannot remove %s: %w", h.dir, err)
+	}
+	return nil
+}
 
 // Path is that of a file of the folder.
 func (h *Host) Path(name string) string { return filepath.Join(h.dir, name) }

@@ -6,8 +6,13 @@
 package virsh
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -127,6 +132,49 @@ func TestEnd(t *testing.T) {
 	if left := processesOn(t, h.dir); len(left) > 0 {
 		t.Errorf("the context is done, but these live: %q", left)
 	}
+}
+
+// TestKilled kills a process that has a running domain, as nothing else does: the test itself, in a second process.
+func TestKilled(t *testing.T) {
+	ctx, h := newHost(t)
+	const victim = "DOMAINPATCH_VIRSH_VICTIM"
+	if os.Getenv(victim) != "" {
+		s := open(ctx, t, h, h.QEMUDriver())
+		if _, err := s.Do("create " + write(t, h, "")); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("folder:", h.dir)
+		<-ctx.Done()
+	}
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestKilled$")
+	cmd.Env = append(os.Environ(), victim+"=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	dir, found := strings.CutPrefix(strings.TrimSpace(line), "folder: ")
+	if err != nil || !found {
+		t.Fatalf("%v: %s", err, line)
+	}
+	if len(processesOn(t, dir)) == 0 {
+		t.Error("nothing runs before the end")
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	for ctx.Err() == nil {
+		_, err := os.Stat(dir)
+		if errors.Is(err, fs.ErrNotExist) && len(processesOn(t, dir)) == 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("%s is still there, or these: %q", dir, processesOn(t, dir))
 }
 
 // processesOn finds the processes whose command line names a folder.
