@@ -7,11 +7,13 @@ package guest
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/domainpatch/domainpatch/test/cluster"
 	"github.com/domainpatch/domainpatch/test/libvirt/virsh"
@@ -24,6 +26,7 @@ func TestGuestsSeePatches(t *testing.T) {
 	}
 	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	files := newScratch(t)
 	scenes, err := Scenes()
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +54,32 @@ func TestGuestsSeePatches(t *testing.T) {
 				t.Error("the proofs hold without patches, too")
 			}
 		})
+	}
+	t.Run("InterruptedGuestLeavesNothing", func(t *testing.T) { interrupt(t, ctx, lab, pairs[0].With, files) })
+}
+
+// interrupt is Ctrl-C while a guest runs. That nothing is left is for the end of the test.
+func interrupt(t *testing.T, ctx context.Context, lab *Lab, m Machine, files *scratch) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := lab.Start(ctx, m)
+		ended <- err
+	}()
+	for !files.runsQEMU(t) {
+		select {
+		case err := <-ended:
+			t.Fatalf("the guest has ended before it was seen: %v", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v, want %v", err, context.Canceled)
+	}
+	if files.runsQEMU(t) {
+		t.Error("QEMU runs on")
 	}
 }
 
