@@ -8,6 +8,7 @@ package guest
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -18,6 +19,8 @@ import (
 	"github.com/domainpatch/domainpatch/test/cluster"
 	"github.com/domainpatch/domainpatch/test/libvirt/virsh"
 )
+
+var times = flag.Int("times", 1, "how often each pair of guests is started")
 
 // TestGuestsSeePatches goes from the samples to guests: one cluster for all VMs, then two guests at a time.
 func TestGuestsSeePatches(t *testing.T) {
@@ -43,19 +46,27 @@ func TestGuestsSeePatches(t *testing.T) {
 	pairs := bootAll(t, ctx, scenes)
 	for i, s := range scenes {
 		t.Run(s.Name, func(t *testing.T) {
-			with, without, err := lab.Compare(ctx, pairs[i])
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := s.Check(with, without); err != nil {
-				t.Error(err)
-			}
-			if s.Check(without, without) == nil {
-				t.Error("the proofs hold without patches, too")
+			for range *times {
+				check(t, ctx, lab, s, pairs[i])
 			}
 		})
 	}
 	t.Run("InterruptedGuestLeavesNothing", func(t *testing.T) { interrupt(t, ctx, lab, pairs[0].With, files) })
+}
+
+// check starts a pair of guests, and compares what they say with the proofs.
+func check(t *testing.T, ctx context.Context, lab *Lab, s *Scene, pair *Pair) {
+	t.Helper()
+	with, without, err := lab.Compare(ctx, pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(with, without); err != nil {
+		t.Error(err)
+	}
+	if s.Check(without, without) == nil {
+		t.Error("the proofs hold without patches, too")
+	}
 }
 
 // interrupt is Ctrl-C while a guest runs. That nothing is left is for the end of the test.

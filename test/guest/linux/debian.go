@@ -44,15 +44,27 @@ func Fetch(ctx context.Context, folder string, modules []string) (*Kernel, error
 	if kernel, err := load(folder); err == nil && slices.Equal(kernel.wanted, modules) {
 		return kernel, nil
 	}
-	name, err := currentPackage(ctx)
-	if err != nil {
-		return nil, err
-	}
 	work, err := os.MkdirTemp("", "domainpatch-kernel-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(work)
+	kernel, err := download(ctx, work, modules)
+	if err != nil {
+		return nil, err
+	}
+	if err := kernel.install(folder); err != nil {
+		return nil, err
+	}
+	return load(folder)
+}
+
+// download downloads and unpacks what apt has now.
+func download(ctx context.Context, work string, modules []string) (*Kernel, error) {
+	name, err := currentPackage(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err := os.Chmod(work, 0o777); err != nil { // apt downloads as a user of its own
 		return nil, err
 	}
@@ -67,17 +79,11 @@ func Fetch(ctx context.Context, folder string, modules []string) (*Kernel, error
 	if err := unpack(ctx, files[0], unpacked); err != nil {
 		return nil, fmt.Errorf("cannot unpack %s: %w", name, err)
 	}
-	if err := os.WriteFile(filepath.Join(unpacked, packageFile), []byte(strings.Join(append([]string{name}, modules...), "\n")), 0o644); err != nil {
+	text := strings.Join(append([]string{name}, modules...), "\n")
+	if err := os.WriteFile(filepath.Join(unpacked, packageFile), []byte(text), 0o644); err != nil {
 		return nil, err
 	}
-	kernel, err := load(unpacked)
-	if err != nil {
-		return nil, err
-	}
-	if err := kernel.install(folder); err != nil {
-		return nil, err
-	}
-	return load(folder)
+	return load(unpacked)
 }
 
 // packageFile names the package, and then the modules that were wanted.
