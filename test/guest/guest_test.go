@@ -27,7 +27,7 @@ func TestGuestsSeePatches(t *testing.T) {
 	if os.Getenv(virsh.Enable) == "" {
 		t.Skipf("needs Debian's libvirt and QEMU: run make test-guest, or set %s=1", virsh.Enable)
 	}
-	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	files := newScratch(t)
 	scenes, err := Scenes()

@@ -98,7 +98,10 @@ func (l *Lab) Start(ctx context.Context, m Machine) (_ Report, err error) {
 		return nil, err
 	}
 	report, err := r.watch(ctx, session, file)
-	if err != nil {
+	if ctx.Err() != nil {
+		err = context.Cause(ctx) // whatever else follows from that
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("%w\n%s", err, r.traces())
 	}
 	if closeErr := session.Close(); ctx.Err() == nil {

@@ -33,7 +33,7 @@ func main() {
 	}
 	r.end()
 	watchdog(r)
-	unix.Sync()
+	r.flush()
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 	select {} // until the power is off
 }
@@ -61,6 +61,9 @@ func (r *report) file(name, path string) {
 }
 
 func (r *report) end() { fmt.Fprintf(os.Stdout, "guest: end %d\n", r.facts) }
+
+// flush waits until the console has written all.
+func (r *report) flush() { _ = unix.IoctlSetInt(int(os.Stdout.Fd()), unix.TCSBRK, 1) } // tcdrain
 
 // boot makes a Linux of what the kernel has unpacked.
 func boot(r *report) error {

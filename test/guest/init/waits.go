@@ -14,7 +14,7 @@ import (
 
 // entropy measures how many random bytes the host gives within a time.
 func entropy(r *report) {
-	const limit = 4 * time.Second
+	const limit, patience = 4 * time.Second, 30 * time.Second // for all bytes, for any
 	const wanted = 16 << 10
 	source, err := os.OpenFile("/dev/hwrng", os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -22,7 +22,7 @@ func entropy(r *report) {
 	}
 	defer source.Close()
 	buffer, got, begin := make([]byte, 512), 0, time.Now()
-	for got < wanted && time.Since(begin) < limit {
+	for got < wanted && (time.Since(begin) < limit || got == 0 && time.Since(begin) < patience) {
 		n, err := unix.Read(int(source.Fd()), buffer)
 		if n > 0 {
 			got += n
@@ -45,7 +45,7 @@ func entropy(r *report) {
 
 // watchdog lets the watchdog bite, if there is one, and reports whether the guest lives on and was interrupted.
 func watchdog(r *report) {
-	const seconds, patience = 1, 15 * time.Second
+	const seconds, patience = 2, 30 * time.Second
 	device, err := os.OpenFile("/dev/watchdog0", os.O_WRONLY, 0)
 	if err != nil {
 		return // there is none
@@ -55,11 +55,12 @@ func watchdog(r *report) {
 		r.fail("watchdog/interrupts", err)
 		return
 	}
+	r.say("watchdog/armed", "yes")
+	r.flush() // it may be the last word
 	if err := unix.IoctlSetPointerInt(int(device.Fd()), unix.WDIOC_SETTIMEOUT, seconds); err != nil {
 		r.fail("watchdog/timeout", err)
 		return
 	}
-	r.say("watchdog/armed", "yes")
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		now, err := interrupts("NMI")
 		if err != nil {

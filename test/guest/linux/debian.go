@@ -61,14 +61,17 @@ func Fetch(ctx context.Context, folder string, modules []string) (*Kernel, error
 
 // download downloads and unpacks what apt has now.
 func download(ctx context.Context, work string, modules []string) (*Kernel, error) {
-	name, err := currentPackage(ctx)
-	if err != nil {
-		return nil, err
-	}
 	if err := os.Chmod(work, 0o777); err != nil { // apt downloads as a user of its own
 		return nil, err
 	}
-	if _, err := command(ctx, work, "apt-get", "-q", "download", name); err != nil {
+	name, err := downloadCurrent(ctx, work)
+	if err != nil && os.Geteuid() == 0 { // apt's lists are missing or old
+		if _, updateErr := command(ctx, "", "apt-get", "-q", "update"); updateErr != nil {
+			return nil, errors.Join(err, updateErr)
+		}
+		name, err = downloadCurrent(ctx, work)
+	}
+	if err != nil {
 		return nil, err
 	}
 	files, err := filepath.Glob(filepath.Join(work, "*.deb"))
@@ -135,25 +138,19 @@ func load(folder string) (*Kernel, error) {
 	return kernel, nil
 }
 
-// currentPackage asks apt which kernel the metapackage stands for, after it has read Debian's lists where it has none.
-func currentPackage(ctx context.Context) (string, error) {
-	depends := func() (string, error) {
-		out, err := command(ctx, "", "apt-cache", "depends", metapackage)
-		for line := range strings.Lines(out) {
-			if name, ok := strings.CutPrefix(strings.TrimSpace(line), "Depends: "); ok {
-				return name, nil
-			}
-		}
-		return "", errors.Join(err, fmt.Errorf("apt knows no package %s: run apt-get update as root", metapackage))
-	}
-	name, err := depends()
-	if err == nil || os.Geteuid() != 0 {
-		return name, err
-	}
-	if _, err := command(ctx, "", "apt-get", "-q", "update"); err != nil {
+// downloadCurrent downloads the kernel that the metapackage stands for, and returns the name of its package.
+func downloadCurrent(ctx context.Context, folder string) (string, error) {
+	out, err := command(ctx, "", "apt-cache", "depends", metapackage)
+	if err != nil {
 		return "", err
 	}
-	return depends()
+	for line := range strings.Lines(out) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "Depends: "); ok {
+			_, err := command(ctx, folder, "apt-get", "-q", "download", name)
+			return name, err
+		}
+	}
+	return "", fmt.Errorf("apt knows no package %s: run apt-get update as root", metapackage)
 }
 
 // unpack writes the kernel and all modules into a folder, without the folders that they are in.
