@@ -6,7 +6,6 @@
 package guest
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -78,14 +77,4 @@ func match(want, got, other string) bool {
 		return err == nil && numberErr == nil && number <= most
 	}
 	return got == want
-}
-
-// String is what the guest says, in a line: the first fact, which is the one that the sample is about.
-func (p Proof) String() string {
-	fact := p.Facts[0]
-	if strings.Contains(fact.With, "\n") {
-		return fact.Name + ", the whole file"
-	}
-	none := func(value string) string { return cmp.Or(value, "nothing") }
-	return fmt.Sprintf("%s: %s, without the patch %s", fact.Name, none(fact.With), none(fact.Without))
 }
