@@ -179,7 +179,7 @@ bench: python3 ## The engine beside its peers, and the shim beside KubeVirt's
 	cd test/kubevirt && go run ./bench
 
 .PHONY: compare
-compare: peers ## The same edits by DomainPatch and by what people use today, judged and measured, into docs/comparison.md
+compare: peers ## The same edits by DomainPatch and by what people use today, judged and measured, into docs/comparison.md (a minute)
 	@mkdir -p out
 	cd test/kubevirt && go run ./compare >$(CURDIR)/out/comparison.md
 	cp out/comparison.md docs/comparison.md

@@ -117,7 +117,7 @@ func (c *comparison) programMemory(ctx context.Context, who contender) (float64,
 	folder := c.hook("baseboard", who)
 	cmd := exec.CommandContext(ctx, filepath.Join(c.dir, peak), filepath.Join(folder, hookName("baseboard")),
 		"--vmi", string(c.base.json), "--domain", string(c.base.doc))
-	cmd.Env = []string{"HOME=/", "TMPDIR=" + c.dir, "PATH=" + folder + ":" + os.Getenv("PATH")}
+	cmd.Env = []string{"HOME=" + c.dir, "TMPDIR=" + c.dir, "PATH=" + folder + ":" + os.Getenv("PATH")}
 	return megabytes(cmd)
 }
 

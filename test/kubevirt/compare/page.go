@@ -14,6 +14,8 @@ const figuresHeading = "## Time and memory\n"
 const introduction = `<!--
 SPDX-FileCopyrightText: The DomainPatch Authors
 SPDX-License-Identifier: Apache-2.0
+
+Written by make compare: change test/kubevirt/compare instead.
 -->
 
 # Beside what people use today
@@ -37,8 +39,8 @@ as good as its tool allows. The domain is KubeVirt's of a VM with four disks, th
 const legend = `
 ## The edits
 
-The first call. *yes*: the edit is made, and nothing else is changed in meaning. *no, silently*: nothing is changed, and the VM starts. *error*: the VM does not start. White space, quotes and
-the order of elements with different names do not count.
+The first call. *yes*: the edit is made, and nothing else is changed in meaning. *yes, but*: something else is changed, too. *no, silently*: nothing is changed, and the VM starts. *wrong*: the
+result is another one. *error*: the VM does not start. White space, quotes and the order of elements with different names do not count.
 `
 
 func (f *facts) markdown() string {

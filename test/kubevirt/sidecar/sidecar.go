@@ -59,7 +59,7 @@ func Launch(ctx context.Context, p Program) (*Sidecar, error) {
 		return nil, err
 	}
 	s := &Sidecar{home: home, cmd: exec.CommandContext(ctx, p.Path, p.Args...)}
-	s.cmd.Env = []string{"CONTAINER_NAME=hook-sidecar-0", "HOME=/", "TMPDIR=" + home, "PATH=" + p.Hook + ":" + os.Getenv("PATH")}
+	s.cmd.Env = []string{"CONTAINER_NAME=hook-sidecar-0", "HOME=" + home, "TMPDIR=" + home, "PATH=" + p.Hook + ":" + os.Getenv("PATH")}
 	s.cmd.Stderr = &s.Log
 	begin := time.Now()
 	if err := s.cmd.Start(); err != nil {
