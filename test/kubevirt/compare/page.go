@@ -85,7 +85,7 @@ func (e editFacts) numbers(of func(column) int) (all []string) {
 
 // summary counts the verdicts of the first tables, and of the boots.
 func (f *facts) summary(b *strings.Builder) {
-	b.WriteString("\n## In short\n\nAll that follows for domains, counted. Where nothing matches, an error is what is right: a VM that needs the edit must not start without it.\n\n")
+	b.WriteString("\n## In short\n\nThe first calls of the edits below, counted. Where nothing matches, an error is what is right: a VM that needs the edit must not start without it.\n\n")
 	t := &table{}
 	for _, outcome := range []outcome{right, unnoticed, otherwise, stopped} {
 		var cells []string
@@ -191,7 +191,7 @@ func (f *facts) calls(b *strings.Builder) {
 
 func (f *facts) others(b *strings.Builder) {
 	b.WriteString("\n## What else is in the domain\n\nThe baseboard again, in a domain that another sidecar has edited: with a comment, an element of another namespace, a `<shmem>`, which KubeVirt's " +
-		"structs do not know, and an argument of QEMU. Lines are those of the input that are not in the result as they were, beside those of the edit.\n\n")
+		"structs do not know, and an argument of QEMU. A Plugin is given what those structs keep. Lines are those of the input that are not in the result as they were, beside those of the edit.\n\n")
 	t := &table{}
 	var words []verdict
 	rows := [3][]string{}
@@ -237,7 +237,7 @@ func (f *facts) guards(b *strings.Builder) {
 
 func (f *figures) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s\nThe baseboard, on %d cores of %s with %s: medians over turns that the contenders took in one run. A call is one of KubeVirt's client, dial included. "+
+	fmt.Fprintf(&b, "\n%s\nThe baseboard, on %d cores of %s with %s: medians over turns that the contenders took in one run, on a machine that others used, too: only good for comparing lines. A call is one of KubeVirt's client, dial included. "+
 		"*Ready* is from the process's start to the answered Info. Memory is the most that was resident in the three calls of a start: of the sidecar, and of the largest process that it ran in a call, of which 2 MB are the least that shows.\n\n",
 		figuresHeading, f.Machine.Cores, f.Machine.CPU, f.Machine.Go)
 	b.WriteString("| | call, ms | ready, ms | sidecar, MB | program, MB |\n|---|--:|--:|--:|--:|\n")
