@@ -62,7 +62,9 @@ var vmFields = []vmField{
 	{"/domain/os/kernel", "domain.firmware.kernelBoot.container.kernelPath", "", nil},
 	{"/domain/os/initrd", "domain.firmware.kernelBoot.container.initrdPath", "", nil},
 	{"/domain/on_reboot", "domain.rebootPolicy", "", []string{"destroy", "restart"}},
-	{"/domain/launchSecurity/@type", "domain.launchSecurity", "", []string{"sev", "sev-snp", "tdx"}},
+	{"/domain/launchSecurity/@type", "domain.launchSecurity.sev", "", []string{"sev"}},
+	{"/domain/launchSecurity/@type", "domain.launchSecurity.snp", "", []string{"sev-snp"}},
+	{"/domain/launchSecurity/@type", "domain.launchSecurity.tdx", "", []string{"tdx"}},
 	{"/domain/launchSecurity/session", "domain.launchSecurity.sev.session", "", nil},
 	{"/domain/launchSecurity/dhCert", "domain.launchSecurity.sev.dhCert", "", nil},
 
@@ -202,8 +204,13 @@ func checkVMAPI(s *subject) {
 			continue
 		}
 		field, offset := s.textWith(ruleIndex(rule), lastName(found.shape))
-		s.warnAt(UseVMAPI, field, offset, "the VM API has a field for "+found.shape+": spec.template.spec."+found.field,
-			"set spec.template.spec."+found.field+" of the VirtualMachine, and remove the rule")
+		message := "the VM API has a field for " + found.shape + ": spec.template.spec." + found.field
+		fix := "set spec.template.spec." + found.field + " of the VirtualMachine, and remove the rule"
+		if version := sinceVersion(found.field); version != "" {
+			message += " (since KubeVirt " + version + ")"
+			fix = "with KubeVirt " + version + " or later, " + fix
+		}
+		s.warnAt(UseVMAPI, field, offset, message, fix)
 	}
 }
 

@@ -138,6 +138,7 @@ func (b *boot) check(t *testing.T, passes int) {
 			t.Errorf("call %d gives another domain than the command line tool:\n%s\noffline:\n%s", i+1, b.result.Out[i], got)
 		}
 		checkHas(t, fmt.Sprintf("result of call %d", i+1), b.result.Out[i], b.before, b.after)
+		checkPlaceholders(t, in, b.result.Out[i])
 	}
 	b.checkCloudInit(t)
 }
@@ -171,6 +172,17 @@ func checkHas(t *testing.T, what, domain string, before, after facts) {
 		fact = strings.TrimPrefix(fact, "- ")
 		if !isNew && after[fact] == 0 && found[fact] > 0 {
 			t.Errorf("%s still has %s", what, fact)
+		}
+	}
+}
+
+// checkPlaceholders finds the placeholder interfaces of a call unchanged in its result.
+func checkPlaceholders(t *testing.T, in, out string) {
+	t.Helper()
+	for _, nic := range strings.SplitAfter(in, "</interface>") {
+		start := strings.LastIndex(nic, "<interface ")
+		if start >= 0 && strings.Contains(nic, `<target dev="placeholder-`) && !strings.Contains(out, nic[start:]) {
+			t.Errorf("a placeholder is changed, or gone:\n%s\nresult:\n%s", nic[start:], out)
 		}
 	}
 }
