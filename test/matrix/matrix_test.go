@@ -107,12 +107,8 @@ func (p *player) play(t *testing.T, boots []*boot) {
 		b.sidecar, b.Sockets = startSidecar(t, p.shim, shortFolder(t), p.release, b.program.Bundle)
 	}
 	p.callHooks(t, boots)
-	passes := 2
-	if p.release.minor() >= 8 {
-		passes = 3
-	}
 	for _, b := range boots {
-		t.Run(b.String(), func(t *testing.T) { b.check(t, passes) })
+		t.Run(b.String(), func(t *testing.T) { b.check(t, p.release.passes()) })
 	}
 }
 
