@@ -62,7 +62,7 @@ func docs(t *testing.T) string {
 		}
 		fmt.Fprintf(&b, "| v1.%d | %s | up to %d | %s | %s |\n", r.minor(), r, r.passes(), folder, placeholders)
 	}
-	b.WriteString("\nEvery [sample](https://github.com/domainpatch/domainpatch/tree/main/config/samples) makes the same edit with all of them, but for:\n\n| sample | KubeVirt | what differs from " + string(newest) + " |\n|---|---|---|\n")
+	b.WriteString("\nEvery [sample](../config/samples/README.md) makes the same edit with all of them, but for:\n\n| sample | KubeVirt | what differs from " + string(newest) + " |\n|---|---|---|\n")
 	for _, d := range readDifferences(t) {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", d.Sample, span(d.Releases), d.Reason)
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	extv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+
+	"github.com/domainpatch/domainpatch/patch/schema"
 )
 
 // Files that say what came after the oldest release: they are read by lint, and by the documentation.
@@ -75,7 +77,28 @@ func (p *player) types(t *testing.T, kept map[string][]release) {
 	}
 	for _, path := range paths {
 		kept[path] = append(kept[path], p.release)
+		if p.release == newest && !strings.HasPrefix(path, "/domain/metadata/") && !inTable(path) { // metadata has a namespace
+			t.Errorf("%s keeps %s, and the engine's table does not: run make generate", newest, path)
+		}
 	}
+}
+
+// inTable finds a path in the engine's table of what KubeVirt keeps.
+func inTable(path string) bool {
+	steps := strings.Split(path, "/")[2:] // behind the root
+	element := schema.Domain()
+	for _, step := range steps {
+		if name, isAttribute := strings.CutPrefix(step, "@"); isAttribute {
+			return element.Keeps("", name)
+		}
+		if step == "text()" {
+			return element.KeepsText()
+		}
+		if element = element.Child("", step); element == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // keptBySome lists the parts of a domain that not all releases keep, but for what lies in such a part.
