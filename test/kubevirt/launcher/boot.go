@@ -177,7 +177,7 @@ func (d *definition) allocateHotplugPorts(spec *api.DomainSpec, placeholders, po
 		if err != nil {
 			return err
 		}
-		inactive, err := dumpInactive(defined)
+		inactive, err := DumpInactive(defined)
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ package launcher
 
 import (
 	"encoding/xml"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +14,7 @@ import (
 	"kubevirt.io/kubevirt/pkg/virt-launcher/virtwrap/api"
 )
 
-// dumpInactive is libvirt between two passes: it returns what virt-launcher
+// DumpInactive is libvirt between two passes: it returns what virt-launcher
 // reads (util.GetDomainSpecWithFlags with DOMAIN_XML_INACTIVE) after it had
 // this domain defined. Only the devices matter, the rest of it is not used.
 //
@@ -24,8 +23,9 @@ import (
 // that are not the user's, adds the devices that the machine type always has,
 // and gives addresses. Here that is done to KubeVirt's structs, since
 // everything is read into them anyway. Not played: addresses on ports that the
-// domain already has, more than one virtio-scsi controller, USB hubs.
-func dumpInactive(domain []byte) (*api.DomainSpec, error) {
+// domain already has, more than one virtio-scsi controller, USB hubs, devices
+// that KubeVirt's structs do not hold. A test has libvirt judge it (test/libvirt/facts).
+func DumpInactive(domain []byte) (*api.DomainSpec, error) {
 	spec := &api.DomainSpec{}
 	if err := xml.Unmarshal(domain, spec); err != nil {
 		return nil, err
@@ -40,12 +40,8 @@ func dumpInactive(domain []byte) (*api.DomainSpec, error) {
 	copySerialConsole(&spec.Devices)
 	groupByBus(spec.Devices.Disks)
 	assignDriveAddresses(spec.Devices.Disks)
-	for i := range spec.Devices.Inputs {
-		if input := &spec.Devices.Inputs[i]; input.Bus == v1.InputBusUSB && input.Address == nil {
-			input.Address = &api.Address{Type: "usb", Bus: "0"}
-		}
-	}
-	assignPCIAddresses(&spec.Devices, firstPortSlot(spec))
+	assignUSBAddresses(&spec.Devices)
+	assignPCIAddresses(spec)
 	return spec, nil
 }
 
@@ -59,8 +55,11 @@ func forget(d *api.Devices) {
 		if disk.Target.Tray == "closed" {
 			disk.Target.Tray = ""
 		}
-		if disk.Type == "block" {
+		switch disk.Type {
+		case "block":
 			disk.Source.Name = ""
+		case "vhostuser":
+			disk.Snapshot = "no"
 		}
 		aliases = append(aliases, &disk.Alias)
 	}
@@ -85,9 +84,22 @@ func forget(d *api.Devices) {
 	for i := range d.Watchdogs {
 		aliases = append(aliases, &d.Watchdogs[i].Alias)
 	}
+	for i := range d.Controllers {
+		if d.Controllers[i].Model == "none" {
+			d.Controllers[i].Address = nil
+		}
+	}
+	if d.Ballooning != nil && d.Ballooning.Model == "none" {
+		d.Ballooning.Address = nil
+	}
 	for _, alias := range aliases {
 		if *alias != nil && !(*alias).IsUserDefined() {
 			*alias = nil
+		}
+	}
+	for i := range d.Graphics {
+		if graphics := &d.Graphics[i]; graphics.Port > 0 && graphics.AutoPort == "" {
+			graphics.AutoPort = "no"
 		}
 	}
 	for i := range d.Filesystems {
@@ -103,7 +115,11 @@ func addQ35Devices(d *api.Devices) {
 	if !hasController(d, "sata") {
 		d.Controllers = append(d.Controllers, api.Controller{Type: "sata", Index: "0", Address: pciAddress(0, 0x1f, 2)})
 	}
-	d.Inputs = append(d.Inputs, api.Input{Type: "mouse", Bus: "ps2"}, api.Input{Type: "keyboard", Bus: "ps2"})
+	for _, kind := range []v1.InputType{"mouse", "keyboard"} {
+		if !slices.ContainsFunc(d.Inputs, func(i api.Input) bool { return i.Type == kind && i.Bus == "ps2" }) {
+			d.Inputs = append(d.Inputs, api.Input{Type: kind, Bus: "ps2"})
+		}
+	}
 	for i := range d.Video {
 		if model := &d.Video[i].Model; model.VRam == nil && (model.Type == "vga" || model.Type == "bochs") {
 			vram := uint(16384)
@@ -179,6 +195,20 @@ func assignDriveAddresses(disks []api.Disk) {
 	}
 }
 
+// assignUSBAddresses gives USB devices their bus; libvirt chooses the port when it starts the domain.
+func assignUSBAddresses(d *api.Devices) {
+	for i := range d.Inputs {
+		if input := &d.Inputs[i]; input.Bus == v1.InputBusUSB && input.Address == nil {
+			input.Address = &api.Address{Type: "usb", Bus: "0"}
+		}
+	}
+	for i := range d.HostDevices {
+		if device := &d.HostDevices[i]; device.Type == "usb" && device.Address == nil {
+			device.Address = &api.Address{Type: "usb", Bus: "0"}
+		}
+	}
+}
+
 // driveIndex is the inverse of converter.FormatDeviceName with the prefix sd.
 func driveIndex(device string) int {
 	index := 0
@@ -186,117 +216,4 @@ func driveIndex(device string) int {
 		index = index*26 + int(letter-'a') + 1
 	}
 	return index - 1
-}
-
-// assignPCIAddresses puts every PCI device that has no address on a root port
-// of its own, adds these ports from this slot of the root bus on, and one more
-// port to spare, as libvirt does.
-func assignPCIAddresses(d *api.Devices, slot int) {
-	if !hasController(d, "pci") {
-		d.Controllers = append(d.Controllers, api.Controller{Type: "pci", Index: "0", Model: api.ControllerModelPCIeRoot})
-	}
-	first := lastPCIController(d.Controllers) + 1
-	homeless := withoutPCIAddress(d)
-	bridge := bridgeForWatchdog(d, first+len(homeless)+2)
-	if bridge != nil {
-		homeless = append([]**api.Address{&bridge.Address}, homeless...)
-	}
-	for i, address := range homeless {
-		*address = pciAddress(first+i, 0, 0)
-	}
-	for i := range len(homeless) + 1 {
-		d.Controllers = append(d.Controllers, api.Controller{
-			Type:  "pci",
-			Index: strconv.Itoa(first + i),
-			Model: "pcie-root-port",
-			// The real one has a chassis and a port, which KubeVirt does not read.
-			Target:  &api.ControllerTarget{},
-			Address: pciAddress(0, slot+(first-1+i)/8, (first-1+i)%8),
-		})
-	}
-	if bridge != nil {
-		d.Controllers = append(d.Controllers, *bridge)
-	}
-}
-
-// firstPortSlot leaves slot 1 of an x86 machine to its video adapter, if any.
-func firstPortSlot(spec *api.DomainSpec) int {
-	if spec.OS.Type.Arch == "x86_64" && len(spec.Devices.Video) > 0 {
-		return 2
-	}
-	return 1
-}
-
-// bridgeForWatchdog puts an i6300esb that has no address behind a bridge of
-// this index, since that device is not a PCIe one. Without one there is none.
-func bridgeForWatchdog(d *api.Devices, index int) *api.Controller {
-	for i := range d.Watchdogs {
-		if watchdog := &d.Watchdogs[i]; watchdog.Model == "i6300esb" && watchdog.Address == nil {
-			watchdog.Address = pciAddress(index, 1, 0)
-			return &api.Controller{Type: "pci", Index: strconv.Itoa(index), Model: "pcie-to-pci-bridge"}
-		}
-	}
-	return nil
-}
-
-// withoutPCIAddress lists, in libvirt's order, the addresses of the PCI devices
-// that have none. A device whose address KubeVirt does not model counts, too:
-// it takes a port.
-func withoutPCIAddress(d *api.Devices) []**api.Address {
-	var all []**api.Address
-	for range d.Filesystems {
-		all = append(all, new(*api.Address))
-	}
-	for i := range d.Interfaces {
-		all = append(all, &d.Interfaces[i].Address)
-	}
-	for i := range d.Controllers {
-		c := &d.Controllers[i]
-		if c.Model != "none" && (c.Type == "usb" || c.Type == "scsi" || c.Type == "virtio-serial") {
-			all = append(all, &c.Address)
-		}
-	}
-	for i := range d.Disks {
-		if d.Disks[i].Target.Bus == v1.DiskBusVirtio {
-			all = append(all, &d.Disks[i].Address)
-		}
-	}
-	for i := range d.HostDevices {
-		if d.HostDevices[i].Type == api.HostDevicePCI {
-			all = append(all, &d.HostDevices[i].Address)
-		}
-	}
-	if d.Ballooning != nil && d.Ballooning.Model != "none" {
-		all = append(all, &d.Ballooning.Address)
-	}
-	if d.Rng != nil {
-		all = append(all, &d.Rng.Address)
-	}
-	for i := range d.Inputs {
-		if d.Inputs[i].Bus == v1.InputBusVirtio {
-			all = append(all, &d.Inputs[i].Address)
-		}
-	}
-	for i := range d.Video {
-		if d.Video[i].Model.Type == "virtio" {
-			all = append(all, new(*api.Address))
-		}
-	}
-	var homeless []**api.Address
-	for _, address := range all {
-		if *address == nil {
-			homeless = append(homeless, address)
-		}
-	}
-	return homeless
-}
-
-func pciAddress(bus, slot, function int) *api.Address {
-	return &api.Address{
-		Type:     api.AddressPCI,
-		Domain:   "0x0000",
-		Bus:      fmt.Sprintf("0x%02x", bus),
-		Slot:     fmt.Sprintf("0x%02x", slot),
-		Function: fmt.Sprintf("0x%x", function),
-	}
 }

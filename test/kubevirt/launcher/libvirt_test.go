@@ -18,11 +18,11 @@ import (
 // dumpxml --inactive" said then. They are the first pass of the VMIs of that
 // name, less what that libvirt or the machine it ran on could not do: a TPM, a
 // memory limit without slots, and the CPU model of the host; and less the
-// watchdog, whose bridge takes another number than in the play.
+// watchdog, which test/libvirt/facts has: it asks the libvirt of the machine.
 func TestDumpInactiveIsLibvirts(t *testing.T) {
 	for _, name := range []string{"devices", "arm64"} {
 		t.Run(name, func(t *testing.T) {
-			got, err := dumpInactive(read(t, name+".defined.xml"))
+			got, err := DumpInactive(read(t, name+".defined.xml"))
 			if err != nil {
 				t.Fatal(err)
 			}

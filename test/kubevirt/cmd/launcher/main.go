@@ -20,6 +20,9 @@ const usage = `usage: launcher COMMAND [FLAGS]
            print the domain XML that KubeVirt makes of a VMI
   domains  --out DIR VMI.yaml...
            write DIR/NAME.xml and DIR/NAME.vmi.json for every VMI
+  inactive --out DIR [--play] FILE...
+           write to DIR, under the file's name, the devices that virt-launcher reads of what libvirt
+           says of a domain; with --play FILE is the domain that it had defined, and libvirt is played
   hooks    --sockets DIR --sidecars N --vmi FILE --out DIR [--passes N] [--timeout 60s]
            start the VM as far as the hooks go; sockets are DIR/CONTAINER/*.sock
   iso      --vmi FILE --cloud-init FILE --out DIR
@@ -65,6 +68,8 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 		return printDomain(args, stdin, stdout)
 	case "domains":
 		return writeDomains(args)
+	case "inactive":
+		return writeInactive(args)
 	case "hooks":
 		return callHooks(args, stdin, stdout)
 	case "iso":
