@@ -74,6 +74,8 @@ func New(options Options) (*Linter, error) {
 		}
 	}
 	l := &Linter{options: options, seen: map[string]offline.Position{}}
+	l.options.VMs = slices.Clone(options.VMs)
+	markPieces(l.options.VMs)
 	if options.Policies == nil {
 		objects, _, err := offline.ParseObjects("default.yaml", config.DefaultPolicy)
 		if err != nil {

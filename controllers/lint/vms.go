@@ -47,35 +47,68 @@ func (l *Linter) vmis() []conflict.VMI {
 	return all
 }
 
+// markPieces finds the VMs that the files give more than once: kustomize puts one together of them, a base and
+// what an overlay changes.
+func markPieces(vms []offline.VM) {
+	given := map[string]map[string]int{} // how often, by kind and name, and by namespace
+	key := func(vm *offline.VM) (name, namespace string) {
+		kind, id, _ := strings.Cut(vm.ID, " ")
+		name = kind + " " + id[strings.LastIndex(id, "/")+1:]
+		if vm.Anywhere {
+			return name, ""
+		}
+		return name, vm.Namespace
+	}
+	for i := range vms {
+		name, namespace := key(&vms[i])
+		if given[name] == nil {
+			given[name] = map[string]int{}
+		}
+		given[name][namespace]++
+	}
+	for i := range vms {
+		name, namespace := key(&vms[i])
+		all := given[name]
+		vms[i].Piece = all[namespace] > 1 || len(all) > 1 && (vms[i].Anywhere || all[""] > 0)
+	}
+}
+
 // bound says whether a patch binds a VM, as far as files tell.
 type bound int
 
 const (
-	elsewhere bound = iota // the VM is of another namespace
+	elsewhere bound = iota // the VM is of a namespace that the patch is not for
 	unbound
-	perhaps // the labels of its namespace decide, which are not known
+	perhaps // what is not in the files decides: labels of the namespace, or kustomize
 	certain
 )
 
 func (s *subject) binds(vm *offline.VM) bound {
-	p, namespace := s.patch, vm.Namespace
+	p, namespace, binds := s.patch, vm.Namespace, certain
 	if p.Kind == bundle.KindDomainPatch {
+		if vm.Anywhere != (p.Namespace == "") && !p.Refers(vm.Labels) { // the one without may be for any
+			binds = perhaps
+		}
 		if vm.Anywhere {
 			namespace = cmp.Or(p.Namespace, namespace)
 		}
-		if p.Namespace = cmp.Or(p.Namespace, namespace); p.Namespace != namespace {
-			return elsewhere
-		}
+		p.Namespace = cmp.Or(p.Namespace, namespace)
 	}
-	binds := certain
 	labels, known := s.namespaces()[namespace]
-	if cdp, ok := p.Object.(*v1alpha1.ClusterDomainPatch); ok && !known && !isEmpty(cdp.Spec.NamespaceSelector) {
+	cdp, ok := p.Object.(*v1alpha1.ClusterDomainPatch)
+	if ok && (vm.Anywhere || !known) && !isEmpty(cdp.Spec.NamespaceSelector) {
 		binds = perhaps
 		anywhere := *cdp
 		anywhere.Spec.NamespaceSelector = nil
 		p = render.ClusterDomainPatch(&anywhere)
 	}
-	if !p.Binds(vm.Labels, render.Namespace{Name: namespace, Labels: labels}) {
+	in := render.Namespace{Name: namespace, Labels: labels}
+	switch {
+	case !p.Reaches(in):
+		return elsewhere
+	case vm.Piece:
+		return perhaps
+	case !p.Binds(vm.Labels, in):
 		return unbound
 	}
 	return binds

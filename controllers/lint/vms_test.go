@@ -25,10 +25,14 @@ func clusterWide(name, spec string) string {
 	return strings.Replace(namespacedPatch(name, "''", spec), "kind: DomainPatch", "kind: ClusterDomainPatch", 1)
 }
 
-// vm is a VirtualMachine whose template has these labels.
+// vm is a VirtualMachine whose template has these labels, and otherVM another one.
 func vm(namespace, labels string) string {
 	return "---\napiVersion: kubevirt.io/v1\nkind: VirtualMachine\nmetadata: {name: vm, namespace: " + namespace + ", labels: {tier: own}}\n" +
 		"spec:\n  template:\n    metadata: {labels: {" + labels + "}}\n    spec: {}\n"
+}
+
+func otherVM(namespace, labels string) string {
+	return strings.Replace(vm(namespace, labels), "name: vm,", "name: other,", 1)
 }
 
 // TestVMs pins what is warned of where VMs are among the files.
@@ -43,7 +47,7 @@ func TestVMs(t *testing.T) {
 		reason, text string
 		want         []string
 	}{
-		"Selected":        {"one is enough", namespacedPatch("p", "vms", web+fixed) + vm("vms", "") + vm("vms", "tier: web"), nil},
+		"Selected":        {"one is enough", namespacedPatch("p", "vms", web+fixed) + vm("vms", "") + otherVM("vms", "tier: web"), nil},
 		"NoVMs":           {"VMs may be anywhere", namespacedPatch("p", "vms", web+fixed), nil},
 		"OtherNamespace":  {"those of the patch's namespace may be anywhere", namespacedPatch("p", "vms", web+fixed) + vm("other", ""), nil},
 		"NoneSelected":    {"the VM's own labels are not the template's", namespacedPatch("p", "vms", "selector: {matchLabels: {tier: own}}, "+fixed) + vm("vms", ""), []string{"DP117"}},
@@ -52,13 +56,20 @@ func TestVMs(t *testing.T) {
 		"ByLabel":         {"it refers to the patch", namespacedPatch("p", "vms", web+fixed) + vm("vms", `domainpatch.kubevirt.io/p: "true"`), nil},
 		"OnlyByLabel":     {"patches without a selector may wait for VMs", namespacedPatch("p", "vms", fixed) + vm("vms", ""), nil},
 		"UnknownLabels":   {"the namespace may have the label", inZone("b") + vm("vms", "tier: web, rack: a"), nil},
-		"OtherZone":       {"the namespace has another one", inZone("b") + namespace + vm("vms", "tier: web, rack: a"), []string{"DP117"}},
+		"OtherZone":       {"those of its zone may be anywhere", inZone("b") + namespace + vm("vms", "tier: web, rack: a") + otherVM("vms", "tier: db"), nil},
+		"NoneInZone":      {"and none is selected", inZone("a") + namespace + vm("vms", "tier: db"), []string{"DP117"}},
+		"ZoneOfUnplaced":  {"it need not be meant for namespace default", inZone("a") + strings.Replace(namespace, "name: vms", "name: default", 1) + vm("''", "tier: web"), nil},
 		"InZone":          {"and this one binds", inZone("a") + namespace + vm("vms", "tier: web"), []string{"DP118"}},
 		"NotInZone":       {"what may not bind need not be there", inZone("a") + vm("vms", "tier: web"), nil},
 		"Label":           {"not there", namespacedPatch("p", "vms", web+rack) + vm("vms", "tier: web"), []string{"DP118"}},
-		"LabelTwice":      {"told once", namespacedPatch("p", "vms", web+rack) + vm("vms", "tier: web") + vm("vms", "tier: web, a: b"), []string{"DP118"}},
+		"LabelTwice":      {"told once", namespacedPatch("p", "vms", web+rack) + vm("vms", "tier: web") + otherVM("vms", "tier: web, a: b"), []string{"DP118"}},
 		"LabelThere":      {"it is there", namespacedPatch("p", "vms", web+rack) + vm("vms", "tier: web, rack: a"), nil},
-		"Unbound":         {"nothing reads it", namespacedPatch("p", "vms", web+rack) + vm("vms", "tier: web, rack: a") + vm("vms", ""), nil},
+		"LabelElsewhere":  {"the VM may be for another namespace than the patch's", namespacedPatch("p", "vms", web+rack) + vm("''", "tier: web"), nil},
+		"LabelOfPlaced":   {"the patch may be for another namespace than the VM's", namespacedPatch("p", "''", web+rack) + vm("vms", "tier: web"), nil},
+		"LabelDemanded":   {"the VM is for the patch's namespace", namespacedPatch("p", "vms", rack) + vm("''", `domainpatch.kubevirt.io/p: "true"`), []string{"DP118"}},
+		"Pieces":          {"kustomize puts what is selected together", namespacedPatch("p", "''", "selector: {matchLabels: {tier: web, rack: a}}, "+fixed) + vm("''", "tier: web") + vm("''", "rack: a"), nil},
+		"LabelInBase":     {"kustomize puts it into the one that demands the patch", namespacedPatch("p", "''", rack) + vm("''", "rack: a") + vm("vms", `domainpatch.kubevirt.io/p: "true"`), nil},
+		"Unbound":         {"nothing reads it", namespacedPatch("p", "vms", web+rack) + vm("vms", "tier: web, rack: a") + otherVM("vms", ""), nil},
 		"KubeVirts":       {"KubeVirt writes it", namespacedPatch("p", "vms", web+strings.ReplaceAll(rack, "'rack'", "'vm.kubevirt.io/name'")) + vm("vms", "tier: web"), nil},
 		"Instancetype": {"it may bring the label", namespacedPatch("p", "vms", web+rack) +
 			strings.Replace(vm("vms", "tier: web"), "spec:\n", "spec:\n  instancetype: {name: i}\n", 1), nil},
@@ -71,7 +82,7 @@ func TestVMs(t *testing.T) {
 		"ClusterPatch":   {"it is there", clusterWide("p", fixed) + vm("vms", `clusterdomainpatch.kubevirt.io/p: "true"`), nil},
 		"Value":          {"is none", namespacedPatch("p", "vms", fixed) + vm("vms", `domainpatch.kubevirt.io/p: "yes"`), []string{"DP119"}},
 		"Conflict":       {"they meet on that VM", conflicting + vm("vms", "tier: web, rack: a"), []string{"DP110", "DP110"}},
-		"NoConflict":     {"they meet on none", conflicting + vm("vms", "tier: web") + vm("vms", "rack: a"), nil},
+		"NoConflict":     {"they meet on none", conflicting + vm("vms", "tier: web") + otherVM("vms", "rack: a"), nil},
 		"ConflictBase":   {"kustomize gives the namespace", strings.ReplaceAll(conflicting, "namespace: vms", "namespace: ''") + vm("vms", "tier: web, rack: a"), []string{"DP110", "DP110"}},
 		"Pool":           {"its template is deeper", namespacedPatch("p", "vms", web+rack) + "---\napiVersion: pool.kubevirt.io/v1beta1\nkind: VirtualMachinePool\nmetadata: {name: pool, namespace: vms}\nspec: {virtualMachineTemplate: {spec: {template: {metadata: {labels: {tier: web}}, spec: {}}}}}\n", []string{"DP118"}},
 		"NoTemplate":     {"is no VM", namespacedPatch("p", "vms", web+fixed) + "---\napiVersion: kubevirt.io/v1\nkind: VirtualMachine\nmetadata: {name: vm, namespace: vms}\nspec: {}\n", nil},

@@ -16,6 +16,8 @@ type VM struct {
 	Origin *Origin
 	// Anywhere tells that its file does not say the namespace.
 	Anywhere bool
+	// Piece tells that other documents are about the same VM: kustomize puts it together.
+	Piece bool
 	// Incomplete tells that an instancetype or a preference may bring labels and annotations.
 	Incomplete bool
 	// Own are the annotations of the object itself, and Template is the field with the metadata of its VMIs.

@@ -46,7 +46,7 @@ func Bindings(vmiLabels map[string]string, namespace Namespace, patches []Patch)
 	var bound []Binding
 	var unreached []Patch
 	for _, p := range patches {
-		if !p.reaches(namespace) {
+		if !p.Reaches(namespace) {
 			if p.Kind == bundle.KindClusterDomainPatch && wanted.take(p) == v1alpha1.ReferenceDemanded {
 				unreached = append(unreached, p)
 			}
@@ -72,13 +72,17 @@ func Bindings(vmiLabels map[string]string, namespace Namespace, patches []Patch)
 // Binds tells whether the patch binds a VMI with these labels in this namespace, by reference or
 // by selector.
 func (p Patch) Binds(vmiLabels map[string]string, namespace Namespace) bool {
-	value := vmiLabels[p.ReferenceLabel()]
-	refers := value == v1alpha1.ReferenceDemanded || value == v1alpha1.ReferenceOptional
-	return p.reaches(namespace) && (refers || selects(p.selector, vmiLabels))
+	return p.Reaches(namespace) && (p.Refers(vmiLabels) || selects(p.selector, vmiLabels))
 }
 
-// reaches tells whether a patch can bind VMIs of a namespace.
-func (p Patch) reaches(namespace Namespace) bool {
+// Refers tells whether labels of a VMI name the patch.
+func (p Patch) Refers(vmiLabels map[string]string) bool {
+	value := vmiLabels[p.ReferenceLabel()]
+	return value == v1alpha1.ReferenceDemanded || value == v1alpha1.ReferenceOptional
+}
+
+// Reaches tells whether a patch can bind VMIs of a namespace.
+func (p Patch) Reaches(namespace Namespace) bool {
 	if p.Kind == bundle.KindDomainPatch {
 		return p.Namespace == namespace.Name
 	}
