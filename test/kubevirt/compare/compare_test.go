@@ -98,11 +98,56 @@ func TestNamespaces(t *testing.T) {
 	}
 }
 
+func TestOtherDisks(t *testing.T) {
+	disks := func(modes ...string) []byte {
+		return []byte("<domain><devices><disk io='" + strings.Join(modes, "'/><disk io='") + "'/></devices></domain>")
+	}
+	want := disks("x", "y", "x", "x")
+	for name, tc := range map[string]struct {
+		got  []byte
+		want int
+	}{
+		"None":    {want, 0},
+		"TheOne":  {disks("x", "x", "x", "x"), 0},
+		"First":   {disks("y", "x", "x", "x"), 1},
+		"All":     {disks("y", "y", "y", "y"), 3},
+		"Lost":    {disks("x", "y", "x"), 1},
+		"Nothing": {nil, 0},
+	} {
+		if got := otherDisks(want, tc.got); got != tc.want {
+			t.Errorf("%s: %d, want %d", name, got, tc.want)
+		}
+	}
+}
+
+// TestMeans pins what counts as right: a VM that needs an edit must not start without it.
+func TestMeans(t *testing.T) {
+	some := scenario{want: discard}
+	for _, tc := range []struct {
+		of   scenario
+		word string
+		want outcome
+	}{
+		{some, done, right},
+		{some, doneBut, otherwise},
+		{some, wrong, otherwise},
+		{some, notDone, unnoticed},
+		{some, failed, stopped},
+		{scenario{}, failed, right},
+		{scenario{}, notDone, unnoticed},
+		{scenario{}, doneBut, otherwise},
+	} {
+		if got := tc.of.means(verdict{Word: tc.word}); got != tc.want {
+			t.Errorf("%s: %q, want %q", tc.word, got, tc.want)
+		}
+	}
+}
+
 func TestKeep(t *testing.T) {
 	const in = "<d xmlns:q=\"u\">\n<!-- a -->\n<q:e></q:e>\n<b></b>\n</d>"
 	want := strings.Replace(in, "<b></b>", "<b>1</b>", 1)
 	got, err := keep([]byte(in), []byte(want), []byte("<d xmlns:p=\"u\">\n<p:e></p:e>\n<b>1</b>\n</d>"), nil)
-	if diff := cmp.Diff(keeping{verdict{Word: done}, "0 of 1", "0 of 2", "3 of 5"}, got); err != nil || diff != "" {
+	if diff := cmp.Diff(keeping{verdict{Word: done}, "lost", "0 of 1", "0 of 2", "3 of 5"}, got); err != nil || diff != "" {
 		t.Errorf("%v, -want +got\n%s", err, diff)
 	}
 }

@@ -113,6 +113,7 @@ func differences(wanted content, lost []string, result content, added []string) 
 // keeping is what a result keeps of an input that others have edited, besides the edit.
 type keeping struct {
 	Verdict  verdict
+	Unknown  string // whether the element that KubeVirt's structs do not know is kept
 	Comments string // kept of all
 	Prefixes string // names with a prefix that are still written so, of all
 	Lines    string // of the input that are no longer there, beside those of the edit, of all
@@ -121,7 +122,15 @@ type keeping struct {
 func keep(in, want, got []byte, callErr error) (keeping, error) {
 	v, err := judge(in, want, got, callErr)
 	if err != nil || callErr != nil {
-		return keeping{v, absent, absent, absent}, err
+		return keeping{v, absent, absent, absent, absent}, err
+	}
+	result, err := parse(got)
+	if err != nil {
+		return keeping{}, err
+	}
+	unknown := "lost"
+	if result.has("/domain/devices/shmem") {
+		unknown = "kept"
 	}
 	before, err := prefixed(in)
 	if err != nil {
@@ -141,6 +150,7 @@ func keep(in, want, got []byte, callErr error) (keeping, error) {
 	gone := missingLines(in, got) - missingLines(in, want)
 	return keeping{
 		Verdict:  v,
+		Unknown:  unknown,
 		Comments: fmt.Sprintf("%d of %d", comments(got), comments(in)),
 		Prefixes: fmt.Sprintf("%d of %d", kept, len(before)),
 		Lines:    fmt.Sprintf("%d of %d", max(0, gone), strings.Count(string(in), "\n")+1),

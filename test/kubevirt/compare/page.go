@@ -194,13 +194,15 @@ func (f *facts) others(b *strings.Builder) {
 		"structs do not know, and an argument of QEMU. A Plugin is given what those structs keep. Lines are those of the input that are not in the result as they were, beside those of the edit.\n\n")
 	t := &table{}
 	var words []verdict
-	rows := [3][]string{}
+	rows := [4][]string{}
 	for _, k := range f.Shared {
 		words = append(words, k.Verdict)
-		rows[0], rows[1], rows[2] = append(rows[0], k.Comments), append(rows[1], k.Prefixes), append(rows[2], k.Lines)
+		for i, cell := range []string{k.Unknown, k.Comments, k.Prefixes, k.Lines} {
+			rows[i] = append(rows[i], cell)
+		}
 	}
 	t.verdicts("edit made, all else kept", words)
-	for i, name := range []string{"comments kept", "names with their prefixes", "lines changed"} {
+	for i, name := range []string{"the `<shmem>`", "comments kept", "names with their prefixes", "lines changed"} {
 		t.row(name, rows[i])
 	}
 	t.verdicts("a domain whose end is lost", f.Broken)
