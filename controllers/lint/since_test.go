@@ -3,7 +3,10 @@
 
 package lint
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestSinceVersion(t *testing.T) {
 	for name, tc := range map[string]struct{ reason, field, want string }{
@@ -20,5 +23,24 @@ func TestSinceVersion(t *testing.T) {
 				t.Errorf("%s: %s: %q, want %q", tc.reason, tc.field, got, tc.want)
 			}
 		})
+	}
+}
+
+// TestSinceInMessage: who reads the finding learns whether his cluster has the field.
+func TestSinceInMessage(t *testing.T) {
+	for path, want := range map[string]bool{"/domain/on_reboot": true, "/domain/memory": false} {
+		l, err := New(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Read("a.yaml", []byte(clusterPatch(`domain: [{op: replace, path: "`+path+`", value: destroy}]`)))
+		findings, _ := l.Findings()
+		said := false
+		for _, f := range findings {
+			said = said || f.ID == UseVMAPI.ID && strings.Contains(f.Message, "since KubeVirt v1.8") && strings.Contains(f.Fix, "KubeVirt v1.8 or later")
+		}
+		if said != want {
+			t.Errorf("%s: says since when: %t, want %t: %v", path, said, want, findings)
+		}
 	}
 }
