@@ -29,11 +29,16 @@ func IsLibvirts(device *xmlquery.Node, marker string) bool {
 // GetsAddress says whether libvirt gives a device an address. The others stand for a part of
 // the machine, of another device, or for none at all.
 func GetsAddress(device *xmlquery.Node) bool {
+	model := attribute(device, "model")
 	switch device.Data {
-	case "serial", "parallel", "console", "graphics", "tpm", "emulator", "audio", "input":
-		return device.Data == "input" && attribute(device, "bus") != "ps2"
+	case "serial", "parallel", "console", "graphics", "tpm", "emulator", "audio", "panic":
+		return false
+	case "input":
+		return attribute(device, "bus") != "ps2"
+	case "iommu":
+		return model == "virtio"
 	}
-	return attribute(device, "model") != "none"
+	return model != "none" && model != "pci-root" && model != "pcie-root"
 }
 
 // IsGiven recognises an address or alias that Next gave a device.
@@ -131,14 +136,21 @@ func (w *writer) ownDevices(devices []*xmlquery.Node) {
 	arch, machine := machineOf(devices[0].Parent)
 	var all []string
 	if arch == "x86_64" {
-		all = append(all, `input type="mouse" bus="ps2"`, `input type="keyboard" bus="ps2"`)
+		for _, kind := range []string{"mouse", "keyboard"} {
+			if !hasPS2(devices, kind) {
+				all = append(all, `input type="`+kind+`" bus="ps2"`)
+			}
+		}
 	}
 	if strings.Contains(machine, "q35") {
 		all = append(all, `watchdog model="itco" action="reset"`)
+		if !hasController(devices, "sata") {
+			all = append(all, `controller type="sata" index="0"`)
+		}
 	}
 	if arch != "s390x" {
 		all = append(all, fmt.Sprintf(`controller type="pci" index="%d" model="pcie-root-port"`, freePCIIndex(devices)))
-		if !hasUSBController(devices) {
+		if !hasController(devices, "usb") {
 			all = append(all, `controller type="usb" index="0" model="qemu-xhci"`)
 		}
 	}
@@ -171,8 +183,12 @@ func freePCIIndex(devices []*xmlquery.Node) int {
 	return last + 1
 }
 
-func hasUSBController(devices []*xmlquery.Node) bool {
-	return slices.ContainsFunc(named(devices, "controller"), func(c *xmlquery.Node) bool { return attribute(c, "type") == "usb" })
+func hasController(devices []*xmlquery.Node, kind string) bool {
+	return slices.ContainsFunc(named(devices, "controller"), func(c *xmlquery.Node) bool { return attribute(c, "type") == kind })
+}
+
+func hasPS2(devices []*xmlquery.Node, kind string) bool {
+	return slices.ContainsFunc(named(devices, "input"), func(i *xmlquery.Node) bool { return attribute(i, "type") == kind && attribute(i, "bus") == "ps2" })
 }
 
 func attribute(n *xmlquery.Node, name string) string {

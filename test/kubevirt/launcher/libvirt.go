@@ -4,10 +4,10 @@
 package launcher
 
 import (
+	"cmp"
 	"encoding/xml"
 	"slices"
 	"strconv"
-	"strings"
 
 	v1 "kubevirt.io/api/core/v1"
 
@@ -38,7 +38,8 @@ func DumpInactive(domain []byte) (*api.DomainSpec, error) {
 		addQ35Devices(&spec.Devices)
 	}
 	copySerialConsole(&spec.Devices)
-	groupByBus(spec.Devices.Disks)
+	sortDisks(spec.Devices.Disks)
+	sortControllers(spec.Devices.Controllers)
 	assignDriveAddresses(spec.Devices.Disks)
 	assignUSBAddresses(&spec.Devices)
 	assignPCIAddresses(spec)
@@ -158,16 +159,35 @@ func copySerialConsole(d *api.Devices) {
 	}
 }
 
-// groupByBus brings disks of one bus together: buses in the order in which they
-// first appear, and disks in theirs.
-func groupByBus(disks []api.Disk) {
+// sortDisks brings disks of one bus together, by their targets' names: buses in
+// the order in which they first appear.
+func sortDisks(disks []api.Disk) {
 	order := map[v1.DiskBus]int{}
 	for _, disk := range disks {
 		if _, seen := order[disk.Target.Bus]; !seen {
 			order[disk.Target.Bus] = len(order)
 		}
 	}
-	slices.SortStableFunc(disks, func(a, b api.Disk) int { return order[a.Target.Bus] - order[b.Target.Bus] })
+	slices.SortStableFunc(disks, func(a, b api.Disk) int {
+		return cmp.Or(order[a.Target.Bus]-order[b.Target.Bus], driveIndex(a.Target.Device)-driveIndex(b.Target.Device))
+	})
+}
+
+// sortControllers brings those of one type together, by their index.
+func sortControllers(controllers []api.Controller) {
+	order := map[string]int{}
+	for _, c := range controllers {
+		if _, seen := order[c.Type]; !seen {
+			order[c.Type] = len(order)
+		}
+	}
+	index := func(c api.Controller) int {
+		number, _ := strconv.Atoi(c.Index) // libvirt gives those without one theirs
+		return number
+	}
+	slices.SortStableFunc(controllers, func(a, b api.Controller) int {
+		return cmp.Or(order[a.Type]-order[b.Type], index(a)-index(b))
+	})
 }
 
 // assignDriveAddresses gives SATA and SCSI disks the place that their target's
@@ -209,10 +229,10 @@ func assignUSBAddresses(d *api.Devices) {
 	}
 }
 
-// driveIndex is the inverse of converter.FormatDeviceName with the prefix sd.
+// driveIndex is the inverse of converter.FormatDeviceName; its prefixes have two letters.
 func driveIndex(device string) int {
 	index := 0
-	for _, letter := range strings.TrimPrefix(device, "sd") {
+	for _, letter := range device[min(2, len(device)):] {
 		index = index*26 + int(letter-'a') + 1
 	}
 	return index - 1

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,29 +17,88 @@ import (
 
 	"github.com/domainpatch/domainpatch/controllers/offline"
 	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/patch/schema"
 )
 
-// TestPlayedLibvirt: what the tests of KubeVirt play between two calls of the hook is what libvirt's QEMU driver does to the
-// same domains, as far as KubeVirt reads it.
-func TestPlayedLibvirt(t *testing.T) {
+// TestBetweenPasses has libvirt define KubeVirt's domains and the results of all samples, and what virt-launcher reads of what
+// libvirt says judge two that know libvirt by heart: the play of the tests, and the engine's model of the next call.
+func TestBetweenPasses(t *testing.T) {
 	d := newDefiner(t)
 	launcher := buildLauncher(t)
-	dirs := map[string]string{}
-	for _, name := range []string{"defined", "said", "played", "real"} {
-		dirs[name] = t.TempDir()
-	}
-	names := defineAll(t, d, dirs["defined"], dirs["said"])
-	runLauncher(t, launcher, dirs["said"], dirs["real"], names)
-	runLauncher(t, launcher, dirs["defined"], dirs["played"], names, "--play")
+	defined, said, played, real := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
+	names := defineAll(t, d, defined, said)
+	runLauncher(t, launcher, said, real, names)
+	runLauncher(t, launcher, defined, played, names, "--play")
 	for _, name := range names {
-		t.Run(name, func(t *testing.T) {
-			played, real := asOlder(readFile(t, dirs["played"], name)), asOlder(readFile(t, dirs["real"], name))
-			diff := cmp.Diff(strings.Split(real, "\n"), strings.Split(played, "\n"))
-			if (diff != "") != (unplayed[name] != "") {
-				t.Errorf("known to differ: %q; -libvirt +play:\n%s", unplayed[name], diff)
-			}
-		})
+		libvirts := readFile(t, real, name)
+		t.Run("Play/"+name, func(t *testing.T) { checkPlay(t, name, libvirts, readFile(t, played, name)) })
+		t.Run("Model/"+name, func(t *testing.T) { checkModel(t, libvirts, readFile(t, defined, name)) })
+		t.Run("Addresses/"+name, func(t *testing.T) { checkAddresses(t, readFile(t, said, name)) })
 	}
+}
+
+// checkPlay wants the same devices, in the same order and with the same addresses.
+func checkPlay(t *testing.T, name, libvirts, played string) {
+	t.Helper()
+	diff := cmp.Diff(strings.Split(asOlder(libvirts), "\n"), strings.Split(asOlder(played), "\n"))
+	if (diff != "") != (unplayed[name] != "") {
+		t.Errorf("known to differ: %q; -libvirt +play:\n%s", unplayed[name], diff)
+	}
+}
+
+// checkAddresses wants libvirt to have given addresses to the devices of which the engine knows that, and to no others.
+func checkAddresses(t *testing.T, said string) {
+	t.Helper()
+	for _, device := range xmlquery.Find(parse(t, said).Root(), "/domain/devices/*") {
+		if device.Data == "serial" {
+			continue // some of the samples give one its own
+		}
+		if has := xmlquery.FindOne(device, "address") != nil; has != schema.GetsAddress(device) {
+			t.Errorf("has an address for libvirt: %t, and not so for the engine: %s", has, device.OutputXML(true))
+		}
+	}
+}
+
+// checkModel wants devices of the same kinds. The model has one PCIe root port for any number, and leaves the first console its
+// type: libvirt makes that of a serial port the copy of the first one.
+func checkModel(t *testing.T, libvirts, defined string) {
+	t.Helper()
+	doc := parse(t, defined)
+	const marker = "model"
+	next, err := schema.Next(doc.Element(), schema.OthersOf(doc.Element()), marker, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, got := kinds(parse(t, asOlder(libvirts))), kinds(parse(t, string(next[0])))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-libvirt +model:\n%s", diff)
+	}
+}
+
+// kinds are the devices, as far as both have them.
+func kinds(doc *document.Document) (all []string) {
+	for _, device := range xmlquery.Find(doc.Root(), "/domain/devices/*") {
+		kind := device.Data
+		for _, name := range []string{"type", "bus", "model", "index"} {
+			kind += " " + device.SelectAttr(name)
+		}
+		switch {
+		case schema.Of(device) == nil, device.Data == "interface", device.Data == "emulator", strings.HasPrefix(kind, "watchdog   itco"), strings.HasPrefix(kind, "controller pci"):
+			continue
+		}
+		all = append(all, strings.Replace(kind, "console unix", "console pty", 1))
+	}
+	slices.Sort(all)
+	return all
+}
+
+func parse(t *testing.T, domain string) *document.Document {
+	t.Helper()
+	doc, err := document.Parse([]byte(domain))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
 }
 
 // asOlder leaves out the devices that libvirt adds since 9.1, and the emulator that it chooses.
