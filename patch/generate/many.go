@@ -11,6 +11,7 @@ import (
 
 	"github.com/antchfx/xmlquery"
 
+	"github.com/domainpatch/domainpatch/patch/bundle"
 	"github.com/domainpatch/domainpatch/patch/schema"
 )
 
@@ -66,9 +67,10 @@ func (l *planner) alike() []together {
 		if device == nil {
 			continue
 		}
-		path := strings.ReplaceAll(r.Path, l.pathOf(device).text, stepName(device.a)+deviceMark)
-		if !strings.Contains(path, deviceMark) {
-			continue
+		whole := l.pathOf(device).text
+		path := strings.ReplaceAll(r.Path, whole, stepName(device.a)+deviceMark)
+		if !strings.Contains(path, deviceMark) || r.Op == bundle.OpRemove && r.Path == whole {
+			continue // a removal of all would take devices of another VM that no rule brings back
 		}
 		key := same{op: string(r.Op), path: path, xml: r.XML, position: string(r.Position)}
 		if r.Value != nil {
@@ -131,7 +133,7 @@ func (l *planner) commentOf(t together) string {
 		named = append(named, fmt.Sprintf("%d more", more))
 	}
 	last := len(named) - 1
-	return fmt.Sprintf("For %s and %s here, and for all of that kind on another VM. If only these are meant, write a rule for each.", strings.Join(named[:last], ", "), named[last])
+	return fmt.Sprintf("For %s and %s here, and for whatever else the path selects, on this VM later and on others. If only these are meant, write a rule for each.", strings.Join(named[:last], ", "), named[last])
 }
 
 // kindOf are the conditions that are true of devices before and after, and of no other one of their
