@@ -40,6 +40,7 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
       { text: 'KubeVirt versions', link: '/kubevirt' },
       { text: 'The shim', link: '/shim' },
       { text: 'Performance', link: '/performance' },
+      { text: 'How the samples are proven', link: '/proof' },
     ],
   },
   {
