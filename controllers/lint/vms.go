@@ -77,7 +77,7 @@ func markPieces(vms []offline.VM) {
 type bound int
 
 const (
-	elsewhere bound = iota // the VM is of a namespace that the patch is not for
+	elsewhere bound = iota // the VM is of a namespace that the patch is not for, or may not be for
 	unbound
 	perhaps // what is not in the files decides: labels of the namespace, or kustomize
 	certain
@@ -108,10 +108,12 @@ func (s *subject) binds(vm *offline.VM) bound {
 		return elsewhere
 	case vm.Piece:
 		return perhaps
-	case !p.Binds(vm.Labels, in):
-		return unbound
+	case p.Binds(vm.Labels, in):
+		return binds
+	case binds == perhaps: // it may be for other namespaces
+		return elsewhere
 	}
-	return binds
+	return unbound
 }
 
 func isEmpty(selector *metav1.LabelSelector) bool {

@@ -59,6 +59,10 @@ func TestVMs(t *testing.T) {
 		"OtherZone":       {"those of its zone may be anywhere", inZone("b") + namespace + vm("vms", "tier: web, rack: a") + otherVM("vms", "tier: db"), nil},
 		"NoneInZone":      {"and none is selected", inZone("a") + namespace + vm("vms", "tier: db"), []string{"DP117"}},
 		"ZoneOfUnplaced":  {"it need not be meant for namespace default", inZone("a") + strings.Replace(namespace, "name: vms", "name: default", 1) + vm("''", "tier: web"), nil},
+		"UnknownZone":     {"the namespace may be of another zone", inZone("b") + vm("vms", "tier: db"), nil},
+		"PerhapsInZone":   {"the namespace of the one that is selected may have the label", inZone("a") + namespace + vm("vms", "tier: db") + otherVM("other", "tier: web"), nil},
+		"Unselected":      {"the patch may be for another namespace than the VM's", namespacedPatch("p", "''", web+fixed) + vm("vms", ""), nil},
+		"Namesakes":       {"these are two VMs", namespacedPatch("p", "vms", web+fixed) + vm("vms", "") + vm("other", ""), []string{"DP117"}},
 		"InZone":          {"and this one binds", inZone("a") + namespace + vm("vms", "tier: web"), []string{"DP118"}},
 		"NotInZone":       {"what may not bind need not be there", inZone("a") + vm("vms", "tier: web"), nil},
 		"Label":           {"not there", namespacedPatch("p", "vms", web+rack) + vm("vms", "tier: web"), []string{"DP118"}},
@@ -73,6 +77,8 @@ func TestVMs(t *testing.T) {
 		"KubeVirts":       {"KubeVirt writes it", namespacedPatch("p", "vms", web+strings.ReplaceAll(rack, "'rack'", "'vm.kubevirt.io/name'")) + vm("vms", "tier: web"), nil},
 		"Instancetype": {"it may bring the label", namespacedPatch("p", "vms", web+rack) +
 			strings.Replace(vm("vms", "tier: web"), "spec:\n", "spec:\n  instancetype: {name: i}\n", 1), nil},
+		"Preference": {"it may bring the annotation", namespacedPatch("p", "vms", web+strings.ReplaceAll(rack, "labels", "annotations")) +
+			strings.Replace(vm("vms", "tier: web"), "spec:\n", "spec:\n  preference: {name: p}\n", 1), nil},
 		"Misspelt":       {"there is another patch", namespacedPatch("p", "vms", fixed) + vm("vms", `domainpatch.kubevirt.io/q: "true"`), []string{"DP119"}},
 		"OtherKind":      {"there is none of that kind", namespacedPatch("p", "vms", fixed) + vm("vms", `clusterdomainpatch.kubevirt.io/q: "true"`), nil},
 		"OtherNamesake":  {"nor of that namespace", namespacedPatch("p", "other", fixed) + vm("vms", `domainpatch.kubevirt.io/q: "true"`), nil},
