@@ -45,6 +45,15 @@ func TestAbsent(t *testing.T) {
 		"When":      {"its condition", setting("vmi.metadata.annotations.a == 'x'", "'x'"), &patch.Absent{Field: "spec.domain[0].when", Of: "annotation", Key: "a"}},
 		"WhenFalse": {"the rule is left out", setting("'a' in vmi.metadata.annotations", "vmi.metadata.annotations.a"), nil},
 		"Document":  {"nobody knows the domain", setting("xpath('/domain/name')[0] == 'a'", "vmi.metadata.annotations.a"), nil},
+		"Unknown": {"the condition of a rule depends on the domain, that of the next one does not", bundle.Patch{Domain: []bundle.DomainRule{
+			{Op: bundle.OpSet, Path: "/domain/title", When: "xpath('/domain/name')[0] == 'a'", Expression: "'x'"},
+			setting("", "vmi.metadata.labels.a").Domain[0],
+		}}, &patch.Absent{Field: "spec.domain[1].expression", Of: "label", Key: "a"}},
+		"Both": {"with the first one there, the next one of the expression is told of", variable("vmi.metadata.labels.a + vmi.metadata.labels.b"),
+			&patch.Absent{Field: "spec.variables[0].expression", Of: "label", Key: "a"}},
+		"Namesakes": {"the next expression lacks the label of that name", bundle.Patch{Variables: []bundle.Variable{
+			{Name: "v", Expression: "vmi.metadata.annotations.a"}, {Name: "w", Expression: "vmi.metadata.labels.a"}}},
+			&patch.Absent{Field: "spec.variables[0].expression", Of: "annotation", Key: "a"}},
 		"CloudInit": {"of cloud-init, too", bundle.Patch{CloudInit: []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/a", Expression: "vmi.metadata.labels.a"}}},
 			&patch.Absent{Field: "spec.cloudInit[0].expression", Of: "label", Key: "a"}},
 	}

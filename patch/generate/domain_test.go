@@ -130,6 +130,10 @@ func TestRules(t *testing.T) {
 			"set /domain/devices/disk[alias/@name='ua-a']/source/@file\nset /domain/devices/disk[alias/@name='ua-b']/source/@file"},
 		"two rules of a kind": {"each stands for three", devices(disks), strings.NewReplacer(" device='disk'", "", "bus='virtio'/>", "bus='virtio'/><shareable/>").Replace(devices(disks)),
 			"remove /domain/devices/disk[target/@bus='virtio']/@device\nadd after /domain/devices/disk[target/@bus='virtio']/target"},
+		"one of a kind goes": {"another VM may have it", devices(disks), strings.ReplaceAll(devices(strings.SplitAfter(disks, "\n")[0]+strings.SplitAfter(disks, "\n")[1]), "bus='virtio'/>", "bus='virtio'/><shareable/>"),
+			"remove /domain/devices/disk[alias/@name='ua-c']\nadd after /domain/devices/disk[alias/@name='ua-a']/target\nadd after /domain/devices/disk[alias/@name='ua-b']/target"},
+		"all that nothing identifies": {"one rule finds them without their places", devices(videos), strings.ReplaceAll(devices(videos), "<model", "<model heads='2'"),
+			"set /domain/devices/video[model/@type='vga']/model/@heads"},
 		"kind that changes": {"a repeated call must find them", devices(disks), strings.ReplaceAll(devices(disks), "virtio", "scsi"),
 			"set /domain/devices/disk[@device='disk']/target/@bus"},
 	} {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/antchfx/xmlquery"
+
+	"github.com/domainpatch/domainpatch/patch/document"
 )
 
 // TestRemadeAlone removes and adds two devices: a rule that removed all of their kind would take a third one from
@@ -34,5 +36,28 @@ func TestRemadeAlone(t *testing.T) {
 	}
 	if alike := l.alike(); len(alike) > 0 {
 		t.Errorf("%d of these rules are to become one: %q", len(alike[0].rules), alike[0].path)
+	}
+}
+
+// TestGeneraliseTries wants rules to stay as they are where one in their place would not give the wanted domain.
+func TestGeneraliseTries(t *testing.T) {
+	const disks = "<domain><devices><disk><target dev='vda' bus='virtio'/></disk><disk><target dev='vdb' bus='virtio'/></disk></devices></domain>"
+	shared := strings.ReplaceAll(disks, "/></disk>", "/><shareable/></disk>")
+	for wanted, rules := range map[string]int{shared: 1, disks: 2} {
+		var of [3]*document.Document
+		for i, text := range []string{disks, shared, wanted} {
+			d, err := parse("the domain", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			of[i] = d
+		}
+		root := newDigests().compare(of[0].Element(), of[1].Element(), nil)
+		l := newPlanner(map[*xmlquery.Node]int{})
+		l.plan(root)
+		g := &generator{ctx: t.Context(), before: []byte(disks), b: of[2]}
+		if out := g.generalise(root, l); len(l.rules) != rules || (out != nil) != (rules == 1) {
+			t.Errorf("%d rules with result %q, want %d", len(l.rules), out, rules)
+		}
 	}
 }
