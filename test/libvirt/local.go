@@ -32,6 +32,8 @@ var toValidate = []change{
 	{"/domain/sysinfo/system/entry[not(text())]", "", "KubeVirt leaves the SKU empty"},
 	{"/domain/devices/disk/source[@dev]/@name", "", "KubeVirt names its block devices twice"},
 	{"/domain/devices/disk/capacity | /domain/devices/disk/filesystemOverhead", "", "KubeVirt's own notes"},
+	{"/domain/devices/disk/driver/iothreads | /domain/devices/disk/blockio/@discard_granularity", "", "libvirt 9.0 does not know them yet"},
+	{"/domain/devices/filesystem/@accessMode | /domain/devices/filesystem/source[@socket]/@dir", "", "KubeVirt spells it otherwise than libvirt, and leaves the folder empty beside a socket"},
 }
 
 // toAskQEMU makes the domain one that the QEMU driver can start here.
