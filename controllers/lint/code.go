@@ -148,6 +148,16 @@ var (
 		Why: "A VM's template demands a patch that is not among the files, or not in a way that is known; its VMs are refused.",
 		Fix: "Correct the label, or add the patch.",
 	}
+	RefusedByLibvirt = &Code{
+		ID: "DP120", Name: "refused-by-libvirt", Severity: Warning,
+		Why: "libvirt refuses this the way KubeVirt runs it, so that a VM with this patch does not start.",
+		Fix: "Remove the rule.",
+	}
+	NoEffect = &Code{
+		ID: "DP121", Name: "no-effect", Severity: Warning,
+		Why: "libvirt takes this and QEMU is told nothing of it, so that the guest does not see it.",
+		Fix: "Remove the rule.",
+	}
 )
 
 // codes are all of them. A test finds one that is missing here, since docs/lint.md has it.
@@ -157,7 +167,8 @@ var codes = []*Code{
 	UseVMAPI, PluginDrops, KubeVirtOwns, PositionInList, UnknownName,
 	MatchesNothing, Denied, Secret, HotplugUnseen, Conflict,
 	OpenVariable, IgnoresSecurity, SelectsAll, UnusedVariable, Overwritten,
-	WidePolicy, SelectsNone, AbsentKey, NoSuchPatch,
+	WidePolicy, SelectsNone, AbsentKey, NoSuchPatch, RefusedByLibvirt,
+	NoEffect,
 }
 
 // Codes lists all codes, by their IDs.

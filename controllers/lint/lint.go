@@ -168,7 +168,7 @@ type subject struct {
 var patchChecks = []func(*subject){
 	checkVMAPI, checkPlugins, checkOwned, checkPositions, checkNames, checkMatches, checkPolicies, checkSecrets,
 	checkHotplug, checkOpenVariables, checkProtection, checkSelector, checkUnused, checkOverwritten,
-	checkVMs,
+	checkVMs, checkRefusals, checkMTU,
 }
 
 func (l *Linter) patch(p render.Patch, origin *offline.Origin) {

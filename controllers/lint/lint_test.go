@@ -31,6 +31,10 @@ func clusterPatch(spec string) string {
 
 const oneDisk = `<domain type="kvm"><devices><disk device="disk"><target dev="vda" bus="virtio"/><alias name="ua-root"/></disk></devices></domain>`
 
+func interfaces(model string) string {
+	return `<domain type="kvm"><devices><interface type="ethernet"><model type="` + model + `"/><alias name="ua-a"/></interface></devices></domain>`
+}
+
 // TestWarnings pins what is warned of, and above all what is not.
 func TestWarnings(t *testing.T) {
 	cases := map[string]struct {
@@ -43,7 +47,16 @@ func TestWarnings(t *testing.T) {
 		"LastDescendant":     {"by last(), anywhere", `domain: [{op: remove, path: "//interface[last()]"}]`, []string{"DP104"}, ""},
 		"PositionElsewhere":  {"boot devices have an order", `domain: [{op: remove, path: "/domain/os/boot[1]"}]`, nil, ""},
 		"OneOfDisks":         {"an alias tells a disk apart", `domain: [{op: set, path: "/domain/devices/disk[alias/@name='ua-a']/iotune/total_iops_sec", value: "5"}]`, nil, ""},
-		"EveryInterface":     {"hotplugged ones lack it", `domain: [{op: set, path: /domain/devices/interface/bandwidth/inbound/@average, value: "5"}]`, []string{"DP109"}, ""},
+		"EveryInterface":     {"hotplugged ones lack it", `domain: [{op: set, path: /domain/devices/interface/bandwidth/inbound/@average, value: "5"}]`, []string{"DP109", "DP120"}, ""},
+		"Bandwidth":          {"libvirt refuses it", `domain: [{op: add, path: "/domain/devices/interface[alias/@name='ua-a']", xml: "<bandwidth><inbound average='1'/></bandwidth>"}]`, []string{"DP120"}, ""},
+		"NoBandwidth":        {"taken away", `domain: [{op: remove, path: "/domain/devices/interface[alias/@name='ua-a']/bandwidth"}]`, nil, ""},
+		"MTU":                {"of an unknown model", `domain: [{op: set, path: "/domain/devices/interface[alias/@name='ua-a']/mtu/@size", value: "9000"}]`, nil, ""},
+		"MTUOfModel":         {"of a model that the path names", `domain: [{op: set, path: "/domain/devices/interface[model/@type='e1000e'][alias/@name='ua-a']/mtu/@size", value: "9000"}]`, []string{"DP121"}, ""},
+		"MTUOfVirtio":        {"of KubeVirt's virtio model", `domain: [{op: set, path: "/domain/devices/interface[model/@type='virtio-non-transitional'][alias/@name='ua-a']/mtu/@size", value: "9000"}]`, nil, ""},
+		"MTUOfNew":           {"of an interface of ours", `domain: [{op: add, path: /domain/devices, xml: "<interface type='ethernet'><mac address='02:00:00:00:00:01'/><model type='e1000e'/><mtu size='9000'/></interface>"}]`, []string{"DP121"}, ""},
+		"MTUOfChanged":       {"another rule writes the model", `domain: [{op: set, path: "/domain/devices/interface[alias/@name='ua-a']/mtu/@size", value: "9000"}, {op: set, path: "/domain/devices/interface[alias/@name='ua-a']/model/@type", value: vmxnet3}]`, []string{"DP121"}, ""},
+		"MTUOfGiven":         {"in the domain that was given", `domain: [{op: set, path: "/domain/devices/interface[alias/@name='ua-a']/mtu/@size", value: "9000"}]`, []string{"DP121"}, interfaces("e1000")},
+		"MTUOfGivenVirtio":   {"the same of a virtio one", `domain: [{op: set, path: "/domain/devices/interface[alias/@name='ua-a']/mtu/@size", value: "9000"}]`, nil, interfaces("virtio")},
 		"TestOfEvery":        {"a test changes nothing", `domain: [{op: test, path: /domain/devices/interface}]`, nil, ""},
 		"SiblingAttribute":   {"KubeVirt has rx, libvirt tx", `domain: [{op: set, path: "/domain/devices/interface[alias/@name='ua-a']/driver/@tx_queue_size", value: "512"}]`, nil, ""},
 		"Misspelt":           {"in a fragment", `domain: [{op: add, path: /domain/devices, xml: "<wachdog model='i6300esb' action='pause'/>"}]`, []string{"DP105"}, ""},
