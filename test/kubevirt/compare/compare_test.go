@@ -173,3 +173,17 @@ func TestJudgeUserData(t *testing.T) {
 		}
 	}
 }
+
+func TestNotesTogether(t *testing.T) {
+	tb := &table{}
+	same := verdict{failed, "exit status 1"}
+	tb.verdicts("a", []verdict{same, same, {Word: done}, {doneBut, "loses x"}})
+	tb.verdicts("b", []verdict{{Word: done}, {Word: done}, same, {Word: done}})
+	var b strings.Builder
+	tb.write(&b)
+	_, notes, _ := strings.Cut(b.String(), "\n\n")
+	want := "- shell, Python, row 1, *error*: `exit status 1`\n- Go, row 2, *error*: `exit status 1`\n- xmlstarlet, row 1, *yes, but*: loses x\n"
+	if diff := cmp.Diff(want, notes); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}

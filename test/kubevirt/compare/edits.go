@@ -4,8 +4,11 @@
 package main
 
 import (
+	"encoding/xml"
 	"regexp"
 	"strings"
+
+	"libvirt.org/go/libvirtxml"
 )
 
 // edit is one thing that a user wants to change in a domain. Its folder in edits has what each contender needs.
@@ -50,6 +53,7 @@ func edits() []edit {
 		{"disk", "The discard mode of the disk `data-2`, by its alias, among three alike", []scenario{
 			{name: "KubeVirt's domain", want: discard},
 			{name: "empty elements are written `<x/>`", before: shorten, want: discard},
+			{name: "a Go program has written it anew, with libvirtxml", before: rewrite, want: discard},
 			{name: "nothing matches: the disk is not there", before: replace("ua-data-2", "ua-other")},
 		}},
 		{"iotune", "An `<iotune>` of that disk, which KubeVirt's structs do not know", []scenario{
@@ -104,9 +108,12 @@ func escape(text string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
 }
 
-var driver = regexp.MustCompile(`(<driver [^>]*discard=")unmap("[^>]*?(?:></driver>|/>)\s*<alias name="ua-data-2")`)
-
-func discard(domain string) string { return driver.ReplaceAllString(domain, "${1}ignore${2}") }
+// discard sets the mode in the nearest driver before the alias.
+func discard(domain string) string {
+	alias := strings.Index(domain, `<alias name="ua-data-2"`)
+	mode := strings.LastIndex(domain[:alias], `discard="unmap"`)
+	return domain[:mode] + replace("unmap", "ignore")(domain[mode:])
+}
 
 func iotune(domain string) string {
 	const alias = `<alias name="ua-data-2"></alias>`
@@ -126,4 +133,17 @@ var emptyElement = regexp.MustCompile(`<([\w:]+)([^<>]*)></([\w:]+)>`)
 // shorten writes empty elements in one tag, as most tools do.
 func shorten(domain string) string {
 	return emptyElement.ReplaceAllString(domain, "<$1$2/>")
+}
+
+// rewrite writes a domain as KubeVirt's Go example does. A domain that it cannot read becomes empty, which no scenario takes.
+func rewrite(domain string) string {
+	var all libvirtxml.Domain
+	if err := xml.Unmarshal([]byte(domain), &all); err != nil {
+		return ""
+	}
+	out, err := xml.Marshal(all)
+	if err != nil {
+		return ""
+	}
+	return string(out)
 }

@@ -26,12 +26,12 @@ type guard struct {
 // with a mistake in it.
 func (c *comparison) judgeGuards(ctx context.Context, f *facts) error {
 	emulator := scenario{name: "another emulator", want: replace("<devices>", "<devices><emulator>/var/run/debug/qemu.sh</emulator>")}
-	power, err := c.tried(ctx, "An edit that is power over the pod: QEMU is replaced by a program of the user's", "emulator", "emulator", emulator)
+	power, err := c.tried(ctx, "An edit that is power over the pod: QEMU is replaced by a program of the user's", "emulator", emulator)
 	if err != nil {
 		return err
 	}
 	markup := scenario{name: "markup", vendor: hostile, want: boardOf(escape(hostile))}
-	value, err := c.tried(ctx, "The annotation with markup, where the Plugin has a `condition` on it and the patch a `pattern`", "vendor", "pattern", markup)
+	value, err := c.tried(ctx, "The annotation with markup, where each checks it by a pattern", "pattern", markup)
 	if err != nil {
 		return err
 	}
@@ -40,16 +40,13 @@ func (c *comparison) judgeGuards(ctx context.Context, f *facts) error {
 	return err
 }
 
-// tried is a row about one scenario. The script is that of one edit, plugin and patch are those of another one.
-func (c *comparison) tried(ctx context.Context, what, script, others string, s scenario) (guard, error) {
+// tried is a row about one scenario.
+func (c *comparison) tried(ctx context.Context, what, edit string, s scenario) (guard, error) {
 	row := guard{What: what}
 	for _, who := range contenders() {
-		cell, edit := row.cell(who), others
+		cell := row.cell(who)
 		if cell == nil {
 			continue
-		}
-		if who.file == shellFile {
-			edit = script
 		}
 		made, err := c.first(ctx, who, edit, s)
 		var v verdict

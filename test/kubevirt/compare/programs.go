@@ -90,7 +90,7 @@ func writeHooks(ctx context.Context, dir string) error {
 		filepath.Join("baseboard", shellFile):  shell,
 		filepath.Join("baseboard", pythonFile): python,
 	}
-	for _, folder := range []string{"baseboard", "vendor", "disk", "iotune", "qemu", "cloudinit", "emulator", "mistake"} {
+	for _, folder := range []string{"baseboard", "vendor", "disk", "iotune", "qemu", "cloudinit", "emulator", "pattern", "mistake"} {
 		for _, who := range contenders() {
 			if who.file == pluginFile || who.file == patchFile {
 				continue

@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -60,13 +61,29 @@ func (t *table) write(b *strings.Builder) {
 	if len(t.notes) > 0 {
 		b.WriteString("\n")
 	}
+	for _, n := range t.together() {
+		fmt.Fprintf(b, "- %s, %s, *%s*: %s\n", n.who, t.where(n.rows), n.word, n.detail)
+	}
+}
+
+// together are the notes in the order of the contenders, those that say the same of the same rows as one.
+func (t *table) together() (all []note) {
 	for _, who := range contenders() {
 		for _, n := range t.notes {
-			if n.who == who.name {
-				fmt.Fprintf(b, "- %s, %s, %s: %s\n", n.who, t.where(n.rows), n.word, n.detail)
+			if n.who != who.name {
+				continue
+			}
+			same := slices.IndexFunc(all, func(o note) bool {
+				return o.word == n.word && o.detail == n.detail && slices.Equal(o.rows, n.rows)
+			})
+			if same >= 0 {
+				all[same].who += ", " + n.who
+			} else {
+				all = append(all, n)
 			}
 		}
 	}
+	return all
 }
 
 // where names the rows, by their numbers.

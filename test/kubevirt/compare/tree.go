@@ -57,6 +57,7 @@ var neutral = content{"/domain/devices/interface/source": "", "/domain/maxMemory
 // place is an element that is being read.
 type place struct {
 	path      string
+	named     bool           // whether the path has the name
 	seen      map[string]int // children by name
 	arguments *place         // of QEMU
 	text      strings.Builder
@@ -68,9 +69,9 @@ func newPlace(path string) *place { return &place{path: path, seen: map[string]i
 // QEMU's arguments are in one place, as libvirt reads them.
 func (p *place) child(token xml.StartElement) *place {
 	name := local(token.Name)
-	path := p.path + "/" + name
+	path, named := p.path+"/"+name, false
 	if i := slices.IndexFunc(token.Attr, func(a xml.Attr) bool { return a.Name.Local == "name" }); i >= 0 && name == "entry" {
-		path += "[@name='" + token.Attr[i].Value + "']"
+		path, named = path+"[@name='"+token.Attr[i].Value+"']", true
 	}
 	if name == "qemu:commandline" {
 		if p.arguments == nil {
@@ -82,11 +83,16 @@ func (p *place) child(token xml.StartElement) *place {
 	if n := p.seen[path]; n > 1 {
 		path = fmt.Sprintf("%s[%d]", path, n)
 	}
-	return newPlace(path)
+	child := newPlace(path)
+	child.named = named
+	return child
 }
 
 func (p *place) read(token xml.StartElement, all content) {
 	for _, attribute := range token.Attr {
+		if p.named && attribute.Name.Local == "name" {
+			continue
+		}
 		if attribute.Name.Space != "xmlns" && attribute.Name.Local != "xmlns" {
 			all[p.path+"/@"+local(attribute.Name)] = attribute.Value
 		}

@@ -3,13 +3,17 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import json
+import re
 import sys
 
 data = json.loads(sys.argv[4])
-lines = data["UserData"].splitlines()
-if "- qemu-guest-agent" not in lines:
-    if "packages:" not in lines:
-        lines.append("packages:")
-    lines.insert(lines.index("packages:") + 1, "- qemu-guest-agent")
-data["UserData"] = "\n".join(lines) + "\n"
+text = data["UserData"]
+if "qemu-guest-agent" not in text:
+    if re.search(r"^packages: *\[", text, re.M):
+        text = re.sub(r"^packages: *\[", "packages: [qemu-guest-agent, ", text, flags=re.M)
+    elif re.search(r"^packages:$", text, re.M):
+        text = re.sub(r"^packages:$", "packages:\n- qemu-guest-agent", text, flags=re.M)
+    else:
+        text += "packages:\n- qemu-guest-agent\n"
+data["UserData"] = text
 print(json.dumps(data))

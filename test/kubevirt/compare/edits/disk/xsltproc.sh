@@ -8,6 +8,9 @@ printf '%s' "$4" | xsltproc /dev/fd/3 - 3<<'XSL'
   <xsl:template match="@*|node()">
     <xsl:copy><xsl:apply-templates select="@*|node()"/></xsl:copy>
   </xsl:template>
+  <xsl:template match="/domain[not(devices/disk/alias/@name='ua-data-2')]">
+    <xsl:message terminate="yes">there is no disk ua-data-2</xsl:message>
+  </xsl:template>
   <xsl:template match="/domain/devices/disk[alias/@name='ua-data-2']/driver/@discard">
     <xsl:attribute name="discard">ignore</xsl:attribute>
   </xsl:template>

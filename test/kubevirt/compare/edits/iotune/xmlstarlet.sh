@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 disk="/domain/devices/disk[alias/@name='ua-data-2']"
+printf '%s' "$4" | xmlstarlet sel -Q -t -c "$disk" || exit 1
 printf '%s' "$4" | xmlstarlet ed -P -O \
   -s "$disk[not(iotune)]" -t elem -n iotune \
   -s "$disk/iotune[not(total_iops_sec)]" -t elem -n total_iops_sec \

@@ -6,6 +6,7 @@ package main
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"os"
 
@@ -18,11 +19,16 @@ func onDefineDomain(domainXML []byte) (string, error) {
 	if err := xml.Unmarshal(domainXML, &domain); err != nil {
 		return "", err
 	}
+	found := false
 	for i := range domain.Devices.Disks {
 		disk := &domain.Devices.Disks[i]
 		if disk.Alias != nil && disk.Alias.Name == "ua-data-2" && disk.Driver != nil {
+			found = true
 			disk.Driver.Discard = "ignore"
 		}
+	}
+	if !found {
+		return "", errors.New("there is no disk ua-data-2")
 	}
 	out, err := xml.Marshal(domain)
 	return string(out), err
