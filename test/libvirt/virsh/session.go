@@ -67,8 +67,8 @@ func (h *Host) Open(ctx context.Context, driver string, taps ...Tap) (*Session, 
 	cmd := exec.CommandContext(ctx, "sh", "-euc", inside, strconv.Itoa(User), "virsh", "--quiet", "--connect", driver)
 	cmd.Dir = h.dir
 	cmd.Env = append(h.environment(), "TAPS="+strings.Join(names, " "))
-	// Ctrl-C in a terminal does not reach it, so that its owner closes it in order.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL,
+	// No terminal: Ctrl-C does not reach it, so that its owner closes it in order, and virsh starts no agent of polkit there.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL,
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID}
 	cmd.WaitDelay = 10 * time.Second // for what may still hold the pipes
 	return start(cmd)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 const domain = `<domain type='qemu'>
@@ -111,6 +112,23 @@ func TestNativeArguments(t *testing.T) {
 	}
 	if left := processesOn(t, h.dir); len(left) > 0 {
 		t.Errorf("the session is closed, but these live: %q", left)
+	}
+}
+
+// TestTerminal has a terminal, as a person who runs make has. virsh would start an agent of polkit there, if that is
+// installed, and take its refusal for one of libvirt.
+func TestTerminal(t *testing.T) {
+	ctx, h := newHost(t)
+	s := open(ctx, t, h, TestDriver)
+	leader, err := unix.Getsid(s.cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if leader != s.cmd.Process.Pid {
+		t.Errorf("virsh runs in session %d, which may have a terminal, and not in one of its own", leader)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
