@@ -117,8 +117,8 @@ libvirt: xmllint
 	$(call debian,ip,--no-install-recommends iproute2)
 
 .PHONY: test-libvirt
-test-libvirt: libvirt ## What libvirt and QEMU make of samples and cases, and what is known of libvirt (root; 2 minutes on 2 cores)
-	DOMAINPATCH_LIBVIRT=1 go test -count=1 -timeout 15m ./test/libvirt/...
+test-libvirt: libvirt ## What libvirt and QEMU make of samples and cases, and what is known of libvirt (root; 2 minutes on 2 cores; UPDATE=1 writes the data file and docs/proof.md)
+	DOMAINPATCH_LIBVIRT=1 go test -count=1 -timeout 15m $(if $(UPDATE),./test/libvirt -args -update,./test/libvirt/...)
 
 .PHONY: test-system
 test-system: test-libvirt test-guest ## Prove patches by real libvirt and real guests (root; installs Debian's packages)

@@ -16,7 +16,10 @@ import (
 
 var update = flag.Bool("update", false, "write what libvirt makes of the cases into testdata/proofs.yaml")
 
-const proofsFile = "testdata/proofs.yaml"
+const (
+	proofsFile = "testdata/proofs.yaml"
+	toUpdate   = "make test-libvirt UPDATE=1"
+)
 
 // casesOfDomains are the folders of samples and cases that succeed on a domain, by their names in the proofs.
 func casesOfDomains(t *testing.T) map[string]string {

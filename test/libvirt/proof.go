@@ -34,7 +34,7 @@ const header = `# SPDX-FileCopyrightText: The DomainPatch Authors
 # SPDX-License-Identifier: Apache-2.0
 
 # What libvirt and QEMU make of each sample and case: see the package's comment. Written by
-#   go test ./test/libvirt -args -update
+#   make test-libvirt UPDATE=1
 # but for the reasons: those are yours to give.
 `
 

@@ -6,67 +6,13 @@ package libvirt
 import (
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-
-	"sigs.k8s.io/yaml"
 )
-
-// Seen is what guests see of samples, in their own words, by the sample.
-type Seen map[string][]string
-
-// ReadSeen reads what the tests with guests expect: the files proofs.yaml in the folders below one.
-func ReadSeen(folder string) (Seen, error) {
-	files, err := filepath.Glob(filepath.Join(folder, "*", "proofs.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	seen := Seen{}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		var scene struct {
-			Proofs []struct {
-				Sample string `json:"sample"`
-				Facts  []fact `json:"facts"`
-			} `json:"proofs"`
-		}
-		if err := yaml.Unmarshal(data, &scene); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		for _, proof := range scene.Proofs {
-			for _, f := range proof.Facts {
-				seen[proof.Sample] = append(seen[proof.Sample], f.String())
-			}
-		}
-	}
-	return seen, nil
-}
-
-// fact is one that a guest reports; no value is one that it does not.
-type fact struct {
-	Name    string `json:"name"`
-	Without string `json:"without"`
-	With    string `json:"with"`
-}
-
-func (f fact) String() string {
-	switch {
-	case f.Without == "":
-		return fmt.Sprintf("%s: %s", f.Name, f.With)
-	case f.With == "":
-		return fmt.Sprintf("%s: none, was %s", f.Name, f.Without)
-	}
-	return fmt.Sprintf("%s: %s, was %s", f.Name, f.With, f.Without)
-}
 
 // How much of a proof a table shows.
 const (
-	shownLines = 4
+	shownLines = 10
 	shownRunes = 150
 )
 
@@ -115,7 +61,7 @@ SPDX-FileCopyrightText: The DomainPatch Authors
 SPDX-License-Identifier: Apache-2.0
 -->
 
-<!-- Written by "go test ./test/libvirt -args -update": do not edit. -->
+<!-- Written by "make test-libvirt UPDATE=1": do not edit. -->
 
 # How the samples are proven
 
@@ -126,7 +72,10 @@ libvirt and QEMU, without KVM. QEMU or a guest shows the effect of %d of the %d 
 
 %s
 On QEMU's side, + is what is new and - what is gone, in an option or as a whole one; where libvirt puts the devices on
-their buses is left out. Long texts end with "…".
+their buses is left out. What disks are limited to is QEMU's answer on its monitor (blkdeviotune), for libvirt sets it there. HERE is a folder that
+stands for the pod's. The VMs of the guests are others than those of the samples, so that a value from the VM is another one: a name, an annotation.
+"anything" is what the machine decides, facts with qemu/ are the monitor's, and of a file of cloud-init the sample's own lines are shown that are new in it.
+Long lines end with "…".
 
 | sample | QEMU's command line | the guest |
 |---|---|---|
