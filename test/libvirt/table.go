@@ -26,7 +26,7 @@ func Page(samples []string, proofs Proofs, seen Seen) string {
 			qemu = proof.NoEffect
 		}
 		for _, place := range slices.Sorted(maps.Keys(proof.NotKept)) {
-			qemu += fmt.Sprintf("<br>libvirt keeps %s otherwise: %s", code(place), proof.NotKept[place])
+			qemu += fmt.Sprintf("<br>this libvirt does not keep %s as written: %s", code(place), proof.NotKept[place])
 		}
 		rows = append(rows, fmt.Sprintf("| [%s](../config/samples/%s/patch.yaml) | %s | %s |\n", sample, sample, qemu, guest))
 		if len(proof.QEMU) == 0 && len(seen[sample]) == 0 {
@@ -65,16 +65,16 @@ SPDX-License-Identifier: Apache-2.0
 
 # How the samples are proven
 
-A patch is right when the guest sees it. Each [sample](../config/samples/README.md) that edits a domain is defined in libvirt, which must keep
-what the patch wrote, judged by libvirt's schema, and turned into QEMU's command line, before the patch and after it: ` + "`make test-libvirt`" + `.
-Many are applied on real parts of Kubernetes and KubeVirt, up to a guest that tells what it sees: ` + "`make test-guest`" + `. Both use Debian's
+A patch is right when the guest sees it. The domain of each [sample](../config/samples/README.md) that edits one is defined in libvirt, which must keep what the patch wrote, checked by
+libvirt's schema, and turned into QEMU's command line, before the patch and after it: ` + "`make test-libvirt`" + `.
+Many samples are applied on real parts of Kubernetes and KubeVirt, up to a guest that tells what it sees: ` + "`make test-guest`" + `. Both use Debian's
 libvirt and QEMU, without KVM. QEMU or a guest shows the effect of %d of the %d samples. It shows nothing of:
 
 %s
 On QEMU's side, + is what is new and - what is gone, in an option or as a whole one; where libvirt puts the devices on
-their buses is left out. What disks are limited to is QEMU's answer on its monitor (blkdeviotune), for libvirt sets it there. HERE is a folder that
-stands for the pod's. The VMs of the guests are others than those of the samples, so that a value from the VM is another one: a name, an annotation.
-"anything" is what the machine decides, facts with qemu/ are the monitor's, and of a file of cloud-init the sample's own lines are shown that are new in it.
+their buses is left out. I/O limits of disks are QEMU's answer on its monitor ("blkdeviotune", "qemu/"), where libvirt sets them. Beside it is what the guest
+reports, and what it reports without the patch ("was"); *anything* stands for what differs between machines or runs, and of a file of cloud-init only the
+lines that are new are shown. The guests are VMs of their own, so what a patch takes from a VM differs from the sample's. HERE is the folder of the test.
 Long lines end with "…".
 
 | sample | QEMU's command line | the guest |
