@@ -105,7 +105,7 @@ func (f *facts) summary(b *strings.Builder) {
 		boots, lines = append(boots, fmt.Sprint(n)), append(lines, fmt.Sprint(f.allLines(i)))
 	}
 	t.row(fmt.Sprintf("right after all calls of a start, of %d", len(f.Edits)), boots)
-	t.row("lines that the user writes for all of it", lines)
+	t.row("lines that the user writes for these edits", lines)
 	t.write(b)
 	f.better(b)
 }
@@ -227,7 +227,7 @@ func (f *facts) cloud(b *strings.Builder) {
 }
 
 func (f *facts) lines(b *strings.Builder) {
-	b.WriteString("\n## What the user writes\n\nLines without blank ones and comments. A script counts with the ConfigMap around it. Not counted are a Go program's image, and what the VM has: the annotation of a sidecar with five lines or more, a label for a patch, nothing for a Plugin.\n\n")
+	b.WriteString("\n## What the user writes\n\nLines without blank ones and comments. A script counts with the ConfigMap around it. Not counted are a Go program's image, and what the VM has: an annotation for a script or a program, a label for a patch, nothing for a Plugin.\n\n")
 	t := &table{}
 	for _, e := range f.Edits {
 		t.row(e.title, e.numbers(func(c column) int { return c.Lines }))
