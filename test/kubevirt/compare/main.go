@@ -74,26 +74,10 @@ func enter(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	defer removeNew("/tmp/orig.xml", "/tmp/new.xml")() // KubeVirt's Python script leaves them
 	if err := build(ctx, dir); err != nil {
 		return err
 	}
 	return sidecar.Enter(ctx, dir, append([]string{"-programs", dir}, os.Args[1:]...))
-}
-
-// removeNew gives a function that removes those of the files that are not there yet.
-func removeNew(files ...string) func() {
-	var absent []string
-	for _, file := range files {
-		if !exists(file) {
-			absent = append(absent, file)
-		}
-	}
-	return func() {
-		for _, file := range absent {
-			_ = os.Remove(file) // it may never have been made
-		}
-	}
 }
 
 // page judges, measures and writes all down.

@@ -32,7 +32,7 @@ and writes this page; a program judges every result, and a test keeps all but th
 | Plugin | a CEL expression in a ` + "`Plugin`" + `, by KubeVirt's own package; the API is alpha and behind the feature gate ` + "`Plugins`" + ` | virt-launcher |
 | DomainPatch | a patch, put into a bundle by ` + "`kubectl domainpatch inject`" + `, under the default policy | our shim |
 
-What the users write stands in [test/kubevirt/compare/edits](../test/kubevirt/compare/edits/). Where KubeVirt has an example, it runs as it stands. The rest is ours, written as well as we can:
+What the users write stands in [test/kubevirt/compare/edits](../test/kubevirt/compare/edits/). Where KubeVirt has an example, it runs as it stands, but for the folder of its temporary files. The rest is ours, written as well as we can:
 values are escaped, a disk that is missing is an error, and an edit that is there already is left alone. A Plugin with a sidecar instead of an expression is not among them. The image of the sidecar must have what a script calls. The domain is KubeVirt's of a VM with four disks, three of them alike.
 `
 

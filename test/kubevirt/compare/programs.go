@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/domainpatch/domainpatch/test/kubevirt/examples"
 )
@@ -88,7 +89,7 @@ func writeHooks(ctx context.Context, dir string) error {
 	}
 	texts := map[string]string{
 		filepath.Join("baseboard", shellFile):  shell,
-		filepath.Join("baseboard", pythonFile): python,
+		filepath.Join("baseboard", pythonFile): strings.ReplaceAll(python, `"/tmp/`, `"`+dir+"/"), // another run writes there, too
 	}
 	for _, folder := range []string{"baseboard", "vendor", "disk", "iotune", "qemu", "cloudinit", "emulator", "pattern", "mistake"} {
 		for _, who := range contenders() {
