@@ -47,34 +47,24 @@ func run(ctx context.Context, staying, withGuests bool) error {
 	if err != nil {
 		return err
 	}
-	if staying {
-		return stay(ctx, filepath.Join(root, "out", "cluster"), os.Stdout)
+	name, tell := "demo", tellStory
+	switch {
+	case staying:
+		name, tell = "cluster", stay
+	case withGuests:
+		name, tell = "demo-guest", tellGuests
 	}
-	if withGuests {
-		return tellGuests(ctx, filepath.Join(root, "out", "demo-guest"), os.Stdout)
-	}
-	begin, out := time.Now(), filepath.Join(root, "out", "demo")
-	c, err := start(ctx, out, cluster.Options{}, os.Stdout)
+	out := filepath.Join(root, "out", name)
+	held, err := claim(out)
 	if err != nil {
 		return err
 	}
-	s := &story{cluster: c, samples: filepath.Join(root, "config", "samples"), out: out}
-	err = s.tell(ctx)
-	if stopErr := c.Stop(); err == nil {
-		err = stopErr
-	}
-	if err != nil {
-		return err
-	}
-	fmt.Printf("\n%s; every step is in %s; %s in all\n", s.sum(), relative(out), since(begin))
-	return nil
+	defer held.Close()
+	return tell(ctx, out, os.Stdout)
 }
 
-// start starts a cluster that leaves its files in a folder, which is emptied first.
+// start starts a cluster that leaves its files in a folder.
 func start(ctx context.Context, out string, options cluster.Options, w io.Writer) (*cluster.Cluster, error) {
-	if err := os.RemoveAll(out); err != nil {
-		return nil, err
-	}
 	fmt.Fprintln(w, "KubeVirt and Kubernetes are real; the kubelet, virt-launcher and, up to the end of the hooks, libvirt are played.")
 	options.Logs = filepath.Join(out, "logs")
 	options.Progress = func(what string, took time.Duration) { fmt.Fprintf(w, "%s is up in %.1fs\n", what, took.Seconds()) }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -22,6 +23,29 @@ import (
 	"github.com/domainpatch/domainpatch/test/cluster"
 	"github.com/domainpatch/domainpatch/test/cluster/appliance"
 )
+
+// tellStory goes from the samples to the patched domain of their VM.
+func tellStory(ctx context.Context, out string, w io.Writer) error {
+	root, err := cluster.Repository()
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	c, err := start(ctx, out, cluster.Options{}, w)
+	if err != nil {
+		return err
+	}
+	s := &story{cluster: c, samples: filepath.Join(root, "config", "samples"), out: out}
+	err = s.tell(ctx)
+	if stopErr := c.Stop(); err == nil {
+		err = stopErr
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\n%s; every step is in %s; %s in all\n", s.sum(), relative(out), since(begin))
+	return nil
+}
 
 // story is the samples' way through the cluster.
 type story struct {
