@@ -68,7 +68,7 @@ cluster: controlplane kubevirt ## A cluster that stays until Ctrl-C, for your ow
 	@$(BIN)/demo -stay
 
 .PHONY: demo-guest
-demo-guest: controlplane kubevirt guest-packages ## The same for many samples, up to guests that tell what they see (root; Debian's libvirt and QEMU)
+demo-guest: guest-packages controlplane kubevirt ## The same for many samples, up to guests that tell what they see (root; Debian's libvirt and QEMU)
 	go run ./hack/demo -guest
 
 # $(call debian,PROGRAM,PACKAGE) installs a package of Debian's unless the program is there.
@@ -108,8 +108,10 @@ test: controlplane kubevirt xmllint peers ## All tests
 	cd test/kubevirt/oldest && go test -count=1 -parallel 16 ./... # most of their time is a sleep of KubeVirt's
 
 # Packages alone: no service of theirs is started, and none is asked for.
-.PHONY: libvirt
-libvirt: xmllint
+.PHONY: root libvirt
+root: # Asked before what takes minutes to build
+	@[ "$$(id -u)" = 0 ] || { echo "libvirt runs in namespaces of its own, with TAP devices: run make as root"; exit 1; }
+libvirt: root xmllint
 	$(call debian,virsh,--no-install-recommends libvirt-clients)
 	$(call debian,virt-qemu-run,--no-install-recommends libvirt-daemon libvirt-daemon-driver-qemu)
 	$(call debian,qemu-system-x86_64,--no-install-recommends qemu-system-x86 seabios)
@@ -129,7 +131,7 @@ guest-packages: libvirt # A hypervisor, and what makes disks of cloud-init data
 
 .PHONY: test-guest
 test-guest: TIMES ?= 1
-test-guest: controlplane kubevirt guest-packages ## What guests see of the samples, with the whole chain before it (root; 2 minutes on 2 cores; TIMES: pairs of guests for each VM)
+test-guest: guest-packages controlplane kubevirt ## What guests see of the samples, with the whole chain before it (root; 2 minutes on 2 cores; TIMES: pairs of guests for each VM)
 	DOMAINPATCH_LIBVIRT=1 KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/controlplane} go test -count=1 -timeout 20m -v ./test/guest -args -times $(TIMES)
 
 .PHONY: docs

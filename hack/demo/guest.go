@@ -28,6 +28,7 @@ func tellGuests(ctx context.Context, out string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	fmt.Fprintln(w, "This takes two minutes on two cores; the first time, apt downloads Debian's kernel for the guests.")
 	lab, err := guest.NewLab(ctx)
 	if err != nil {
 		return err
@@ -38,17 +39,22 @@ func tellGuests(ctx context.Context, out string, w io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(w, "\nThe domains go to Debian's libvirt and QEMU, without KVM, after the changes of test/guest/testdata/localize.yaml.\n"+
-		"Each is started with its patches and without, in a guest that runs Debian's %s and says what it sees.\n", lab.Kernel)
+		"Each is started with its patches and without, in a guest that runs Debian's %s and says what it sees.\n"+
+		"pci/VENDOR:DEVICE is how many there are of a kind, by the numbers of lspci -n; - is nothing.\n", lab.Kernel)
 	samples := 0
 	for i, s := range scenes {
+		fmt.Fprintf(w, "\nVM %s: two guests start (%d of %d)\n", s.Name, i+1, len(scenes))
 		began := time.Now()
 		with, without, err := lab.Compare(ctx, pairs[i])
 		if err != nil {
 			return fmt.Errorf("VM %s: %w", s.Name, err)
 		}
-		fmt.Fprintf(w, "\nVM %s: both guests have reported after %s\n\n", s.Name, since(began))
-		if err := errors.Join(s.Check(with, without), showFacts(w, s, with, without)); err != nil {
+		fmt.Fprintf(w, "VM %s: both guests have reported after %s\n\n", s.Name, since(began))
+		if err := showFacts(w, s, with, without); err != nil {
 			return err
+		}
+		if err := s.Check(with, without); err != nil {
+			return fmt.Errorf("VM %s: its guests see something else than test/guest/testdata/%s/proofs.yaml says:\n%w", s.Name, s.Name, err)
 		}
 		samples += len(s.Proofs)
 	}
