@@ -20,6 +20,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // metapackage is the package of Debian's that depends on its present kernel for servers and PCs.
@@ -39,8 +42,13 @@ type Kernel struct {
 
 // Fetch gives the kernel that folder holds with these modules, or downloads the one that apt has now; apt checks
 // what it downloads. Of the modules it keeps those named and what they need. It fails where apt-get or dpkg-deb do,
-// and says what they said.
+// and says what they said. A second Fetch at once waits for the first.
 func Fetch(ctx context.Context, folder string, modules []string) (*Kernel, error) {
+	held, err := hold(ctx, filepath.Dir(folder))
+	if err != nil {
+		return nil, err
+	}
+	defer held.Close()
 	if kernel, err := load(folder); err == nil && slices.Equal(kernel.wanted, modules) {
 		return kernel, nil
 	}
@@ -59,13 +67,40 @@ func Fetch(ctx context.Context, folder string, modules []string) (*Kernel, error
 	return load(folder)
 }
 
+// hold waits until nobody else holds a folder, and holds it until the file is closed.
+func hold(ctx context.Context, folder string) (*os.File, error) {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return file, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, errors.Join(fmt.Errorf("cannot lock %s: %w", folder, err), file.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(context.Cause(ctx), file.Close())
+		case <-ticker.C:
+		}
+	}
+}
+
 // download downloads and unpacks what apt has now.
 func download(ctx context.Context, work string, modules []string) (*Kernel, error) {
 	if err := os.Chmod(work, 0o777); err != nil { // apt downloads as a user of its own
 		return nil, err
 	}
 	name, err := downloadCurrent(ctx, work)
-	if err != nil && os.Geteuid() == 0 { // apt's lists are missing or old
+	if err != nil && ctx.Err() == nil && os.Geteuid() == 0 { // apt's lists are missing or old
 		if _, updateErr := command(ctx, "", "apt-get", "-q", "update"); updateErr != nil {
 			return nil, errors.Join(err, updateErr)
 		}
@@ -206,6 +241,9 @@ func command(ctx context.Context, folder, name string, args ...string) (string, 
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
 	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
 	if err != nil {
 		return string(out), fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
 	}
