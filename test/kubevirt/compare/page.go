@@ -32,7 +32,7 @@ and writes this page; a program judges every result, and a test keeps all but th
 | Plugin | a CEL expression in a ` + "`Plugin`" + `, by KubeVirt's own package; the API is alpha and behind the feature gate ` + "`Plugins`" + ` | virt-launcher |
 | DomainPatch | a patch, put into a bundle by ` + "`kubectl domainpatch inject`" + `, under the default policy | our shim |
 
-What the users write stands in [test/kubevirt/compare/edits](../test/kubevirt/compare/edits/). Where KubeVirt has an example, it runs as it stands, but for the folder of its temporary files. The rest is ours, written as well as we can:
+What the users write stands in [test/kubevirt/compare/edits](../test/kubevirt/compare/edits/). Where KubeVirt has an example, it runs as it stands, but for the folder of its temporary files. The rest is ours, written with care, and without tricks:
 values are escaped, a disk that is missing is an error, and an edit that is there already is left alone. A Plugin with a sidecar instead of an expression is not among them. The image of the sidecar must have what a script calls. The domain is KubeVirt's of a VM with four disks, three of them alike.
 `
 
@@ -125,17 +125,20 @@ func (f *facts) better(b *strings.Builder) {
 			once = append(once, who.name)
 		}
 	}
-	b.WriteString("\nWhere others are as good or better: all need less than DomainPatch's operator, and a Plugin needs no sidecar either. ")
-	if len(equal) > 0 {
-		fmt.Fprintf(b, "Right as often, by scripts written with care: %s. ", strings.Join(equal, ", "))
+	b.WriteString("\nWhere others are as good or better:\n\n- All need less than DomainPatch's operator, and a Plugin needs no sidecar either.\n")
+	for _, point := range []struct {
+		text string
+		who  []string
+	}{
+		{"Right as often, by scripts written with care", equal},
+		{"Fewer lines", shorter},
+		{"Leave cloud-init data as they are that were edited already, which KubeVirt gives to no hook", once},
+	} {
+		if len(point.who) > 0 {
+			fmt.Fprintf(b, "- %s: %s.\n", point.text, strings.Join(point.who, ", "))
+		}
 	}
-	if len(shorter) > 0 {
-		fmt.Fprintf(b, "Fewer lines: %s. ", strings.Join(shorter, ", "))
-	}
-	if len(once) > 0 {
-		fmt.Fprintf(b, "Cloud-init data that were edited already, which KubeVirt gives to no hook, stay as they are: %s. ", strings.Join(once, ", "))
-	}
-	b.WriteString("What Python and Go get wrong, and most of what shell does, is in KubeVirt's own examples: the baseboard. What a Plugin gets wrong is what a sidecar did before it. " +
+	b.WriteString("\nWhat Python and Go get wrong, and most of what shell does, is in KubeVirt's own examples: the baseboard. What a Plugin gets wrong is what a sidecar did before it. " +
 		"The scenarios are ours, from what KubeVirt's users asked for and what has gone wrong for them; another choice gives other numbers.\n")
 }
 
