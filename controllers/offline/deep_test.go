@@ -28,3 +28,20 @@ func TestNestedLists(t *testing.T) {
 		}
 	}
 }
+
+// TestLongLine gives a mistake behind so much in one line its place, and does not go through the line for more.
+func TestLongLine(t *testing.T) {
+	const patch = `{"apiVersion":"domainpatch.kubevirt.io/v1alpha1","kind":"DomainPatch","metadata":{"name":"p"},"spec":{"domain":[{"op":"set","path":"/domain/title","value":"x"}]}}`
+	for before, want := range map[int]Position{100: {"a.json", 1, 280}, maxShownLine: {"a.json", 1, maxShownLine + 174}} {
+		before := strings.Repeat(" ", before)
+		objects, _, err := ParseObjects("a.json", []byte(`{"apiVersion":"v1","kind":"List","items":[`+before+patch+`]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		origin := objects.Origin("DomainPatch p")
+		at := origin.Position("spec.domain[0].path", 5)
+		if excerpt := origin.Excerpt(at); at != want || (excerpt == "") != (len(before) == maxShownLine) {
+			t.Errorf("at %v with excerpt %.40q, want %v", at, excerpt, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@
 package offline
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -169,6 +170,10 @@ const (
 	excerptBefore = 60
 )
 
+// maxShownLine is the longest line, in bytes, that an excerpt is cut from, and the last column up to which a place within a
+// value is looked for: a List of thousands of objects may be one line, which each of their mistakes would go through.
+const maxShownLine = 64 << 10
+
 // Excerpt is the line of a position, with a caret below it; empty where the object or the line is not known.
 func (o *Origin) Excerpt(at Position) string {
 	if o == nil {
@@ -179,11 +184,14 @@ func (o *Origin) Excerpt(at Position) string {
 
 // excerpt shows a line and its place. Of a long line, such as all of a JSON file, it shows a part.
 func (d *source) excerpt(at Position) string {
-	text, ok := d.line(at.Line)
-	if !ok || !utf8.ValidString(text) {
+	if at.Column > maxShownLine {
 		return ""
 	}
-	line := []rune(text)
+	text, ok := d.line(at.Line)
+	if !ok || len(text) > maxShownLine || !utf8.Valid(text) {
+		return ""
+	}
+	line := []rune(string(text))
 	for i, c := range line {
 		if c != '\t' && isCommand(c) {
 			line[i] = unicode.ReplacementChar
@@ -191,7 +199,7 @@ func (d *source) excerpt(at Position) string {
 	}
 	column := max(at.Column, 1)
 	if at.Column == 0 {
-		column += len(line) - len([]rune(strings.TrimLeft(text, " \t")))
+		column += len(line) - utf8.RuneCount(bytes.TrimLeft(text, " \t"))
 	}
 	if cut := column - 1 - excerptBefore; len(line) > excerptWidth && cut > 0 {
 		line, column = line[min(cut, len(line)):], column-cut

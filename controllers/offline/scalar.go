@@ -17,7 +17,10 @@ import (
 // character by character; any white space of one is any white space of the other, so that
 // indentation and folded lines need no rules of their own.
 func (d *source) inScalar(n *yaml.Node, offset int) Position {
-	source := d.offset(n.Line, n.Column)
+	source := -1
+	if n.Column <= maxShownLine {
+		source = d.offset(n.Line, n.Column)
+	}
 	if source < 0 {
 		return d.position(n)
 	}

@@ -166,12 +166,12 @@ func (d *source) position(n *yaml.Node) Position {
 }
 
 // line is a line of the file, from 1, without its end; ok is false where the document does not hold it.
-func (d *source) line(number int) (text string, ok bool) {
+func (d *source) line(number int) (text []byte, ok bool) {
 	number -= d.above
 	for line := range bytes.Lines(d.data) {
 		if number--; number == 0 {
-			return strings.TrimRight(string(line), "\r\n"), true
+			return bytes.TrimRight(line, "\r\n"), true
 		}
 	}
-	return "", false
+	return nil, false
 }
