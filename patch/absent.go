@@ -7,9 +7,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-
-	"github.com/domainpatch/domainpatch/patch/document"
-	"github.com/domainpatch/domainpatch/patch/selector"
 )
 
 // Absent is an annotation or a label that an expression reads and a VMI lacks.
@@ -20,8 +17,8 @@ type Absent struct {
 }
 
 // Absent finds the first annotation or label without which an expression of the patches fails on a
-// VMI, given as JSON; nil for none. Expressions of domain rules are tried on a domain without
-// anything in it. What else fails in them is not told here. An error is one of the VMI.
+// VMI, given as JSON; nil for none. Nothing is told of expressions that depend on the domain, nor of what
+// else fails in them. An error is one of the VMI.
 func (p *Program) Absent(ctx context.Context, vmi []byte) (*Absent, error) {
 	in, end, err := p.newInput(ctx, vmi)
 	if err != nil {
@@ -80,15 +77,11 @@ func (c *compiled) missingKey(in *input) (field, key string) {
 	return field, missing.key
 }
 
-// tryRules evaluates the expressions of the rules on a domain without anything in it, and returns
-// the first error that tells of a missing key.
+// tryRules evaluates the expressions of the rules without a domain, and returns the first error that
+// tells of a missing key.
 func (c *compiled) tryRules(in *input) error {
-	empty, err := document.Parse([]byte("<domain/>"))
-	if err != nil {
-		return err
-	}
 	on := *in
-	on.document = &documentValue{doc: empty, budget: &selector.Budget{Context: in.ctx}}
+	on.document = &documentValue{}
 	for i := range c.domain {
 		r := &c.domain[i]
 		if err := c.tryRule(&on, r.field, r.when, r.expression); err != nil {

@@ -54,6 +54,8 @@ func TestAbsent(t *testing.T) {
 		"Namesakes": {"the next expression lacks the label of that name", bundle.Patch{Variables: []bundle.Variable{
 			{Name: "v", Expression: "vmi.metadata.annotations.a"}, {Name: "w", Expression: "vmi.metadata.labels.a"}}},
 			&patch.Absent{Field: "spec.variables[0].expression", Of: "annotation", Key: "a"}},
+		"NoElement": {"nobody knows whether the domain has it", setting("size(xpath('/domain/title')) == 0", "vmi.metadata.annotations.a"), nil},
+		"Fallback":  {"the domain may have it", setting("", "xpath('/domain/title').exists(t, t == 'a') ? 'x' : vmi.metadata.annotations.a"), nil},
 		"CloudInit": {"of cloud-init, too", bundle.Patch{CloudInit: []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/a", Expression: "vmi.metadata.labels.a"}}},
 			&patch.Absent{Field: "spec.cloudInit[0].expression", Of: "label", Key: "a"}},
 	}

@@ -4,6 +4,7 @@
 package patch
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -57,7 +58,7 @@ func (e *expression) compilePathLiteral(call ast.CallExpr) error {
 
 // documentValue is the document as CEL carries it around. The budget is the rule's.
 type documentValue struct {
-	doc      *document.Document
+	doc      *document.Document // nil where none is known: xpath() fails
 	budget   *selector.Budget
 	compiled map[string]*selector.Path // the literal paths of the expression that is evaluated
 	err      error                     // the last failure of xpath(), with its type kept
@@ -78,6 +79,9 @@ func evalXPath(doc, path ref.Val) ref.Val {
 }
 
 func (d *documentValue) texts(path string) ([]string, error) {
+	if d.doc == nil {
+		return nil, errors.New("there is no document to look into")
+	}
 	compiled, known := d.compiled[path]
 	if !known {
 		var err error
