@@ -162,10 +162,11 @@ func isKubeVirts(key string) bool {
 }
 
 // references finds labels of VMs of the files that demand a patch which is not among the files,
-// where patches of that kind and namespace are, and those with a value that is none.
+// where patches of that kind and namespace are and all could be read, and those with a value that is none.
 func (l *Linter) references() (findings []Finding, silenced int) {
 	on := Linter{options: l.options}
 	there := l.names()
+	allRead := !slices.ContainsFunc(l.findings, func(f Finding) bool { return f.Code == Unreadable })
 	for i := range l.options.VMs {
 		vm := &l.options.VMs[i]
 		s := &subject{Linter: &on, id: vm.ID, origin: vm.Origin}
@@ -175,7 +176,7 @@ func (l *Linter) references() (findings []Finding, silenced int) {
 			s.warn(NoSuchPatch, vm.Template+".labels", m.Reason, "")
 		}
 		for _, p := range demanded {
-			if there.lack(p, vm.Anywhere) {
+			if allRead && there.lack(p, vm.Anywhere) {
 				s.warn(NoSuchPatch, vm.Template+".labels."+p.ReferenceLabel(), "the files hold no "+p.ID()+", without which the VM is refused", "")
 			}
 		}

@@ -80,6 +80,7 @@ func TestVMs(t *testing.T) {
 		"Preference": {"it may bring the annotation", namespacedPatch("p", "vms", web+strings.ReplaceAll(rack, "labels", "annotations")) +
 			strings.Replace(vm("vms", "tier: web"), "spec:\n", "spec:\n  preference: {name: p}\n", 1), nil},
 		"Misspelt":       {"there is another patch", namespacedPatch("p", "vms", fixed) + vm("vms", `domainpatch.kubevirt.io/q: "true"`), []string{"DP119"}},
+		"Unreadable":     {"it may be the patch", namespacedPatch("p", "vms", fixed) + vm("vms", `domainpatch.kubevirt.io/q: "true"`) + "---\nkind: {\n", []string{"DP001"}},
 		"OtherKind":      {"there is none of that kind", namespacedPatch("p", "vms", fixed) + vm("vms", `clusterdomainpatch.kubevirt.io/q: "true"`), nil},
 		"OtherNamesake":  {"nor of that namespace", namespacedPatch("p", "other", fixed) + vm("vms", `domainpatch.kubevirt.io/q: "true"`), nil},
 		"Optional":       {"it need not be there", namespacedPatch("p", "vms", fixed) + vm("vms", `domainpatch.kubevirt.io/q: optional`), nil},
