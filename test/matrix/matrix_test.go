@@ -46,6 +46,7 @@ func TestReleases(t *testing.T) {
 	}
 	if !t.Failed() {
 		all.compare(t, tested)
+		checkDocs(t) // of the data files as they are now
 	}
 }
 

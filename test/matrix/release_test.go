@@ -72,6 +72,9 @@ func wanted(t *testing.T) []release {
 	if *releases == "all" {
 		return allReleases
 	}
+	if *update {
+		t.Fatalf("-releases %s: the data files hold all releases, and -update would leave these alone in them: want all", *releases)
+	}
 	names := strings.Split(*releases, ",")
 	var found []release
 	for _, r := range allReleases {
