@@ -55,7 +55,7 @@ func TestSamplesAreProven(t *testing.T) {
 	proofs, samples, seen := readPage(t)
 	for _, sample := range sortedNames(samples) {
 		if proof := proofs["samples/"+sample]; len(proof.QEMU) == 0 && len(seen[sample]) == 0 && proof.NoEffect == "" {
-			t.Errorf("nothing shows sample %s: give it to a guest (test/guest/testdata), or write the reason as noEffect of samples/%s into %s", sample, sample, proofsFile)
+			t.Errorf("nothing shows sample %s: give it to a guest (test/guest/testdata) or, where it edits a domain, write the reason as noEffect into %s", sample, proofsFile)
 		}
 	}
 }

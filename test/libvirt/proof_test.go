@@ -18,7 +18,7 @@ import (
 
 // TestProofs asks libvirt about every sample and case.
 func TestProofs(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	j, err := newJudge(ctx, virsh.ForTest(t), virsh.ForTest(t))
 	if err != nil {
