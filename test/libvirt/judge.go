@@ -41,7 +41,11 @@ func newJudge(ctx context.Context, host, starting *virsh.Host) (*judge, error) {
 	if err != nil {
 		return nil, errors.Join(err, test.Close())
 	}
-	return &judge{ctx: ctx, host: host, test: test, qemu: qemu, starting: starting}, nil
+	j := &judge{ctx: ctx, host: host, test: test, qemu: qemu, starting: starting}
+	if err := qemu.CheckVersions(); err != nil {
+		return nil, errors.Join(err, j.close())
+	}
+	return j, nil
 }
 
 func (j *judge) close() error { return errors.Join(j.test.Close(), j.qemu.Close()) }

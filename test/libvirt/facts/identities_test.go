@@ -148,7 +148,11 @@ func newDefiner(t *testing.T) definer {
 		})
 		return session
 	}
-	return definer{host, open(host.QEMUDriver()), open(virsh.TestDriver)}
+	d := definer{host, open(host.QEMUDriver()), open(virsh.TestDriver)}
+	if err := d.session.CheckVersions(); err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // counted is what a definition came to.

@@ -211,6 +211,18 @@ func processesOn(t *testing.T, dir string) []string {
 	return found
 }
 
+func TestCheckVersions(t *testing.T) {
+	for said, ok := range map[string]bool{
+		"Using library: libvirt 9.0.0\nUsing API: QEMU 9.0.0\nRunning hypervisor: QEMU 7.2.22\n":   true,
+		"Using library: libvirt 11.3.0\nUsing API: QEMU 11.3.0\nRunning hypervisor: QEMU 7.2.22\n": false,
+		"Using library: libvirt 9.0.0\nUsing API: QEMU 9.0.0\nRunning hypervisor: QEMU 10.0.2\n":   false,
+	} {
+		if err := checkVersions(said); (err == nil) != ok {
+			t.Errorf("%q: got error %v", said, err)
+		}
+	}
+}
+
 func TestSchemaErrors(t *testing.T) {
 	ctx, h := newHost(t)
 	file := write(t, h, "")
