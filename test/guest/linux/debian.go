@@ -101,10 +101,10 @@ func download(ctx context.Context, work string, modules []string) (*Kernel, erro
 	}
 	name, err := downloadCurrent(ctx, work)
 	if err != nil && ctx.Err() == nil && os.Geteuid() == 0 { // apt's lists are missing or old
-		if _, updateErr := command(ctx, "", "apt-get", "-q", "update"); updateErr != nil {
-			return nil, errors.Join(err, updateErr)
+		_, updateErr := command(ctx, "", "apt-get", "-q", "update", "--error-on=any") // else it only warns
+		if name, err = downloadCurrent(ctx, work); err != nil {
+			err = errors.Join(err, updateErr)
 		}
-		name, err = downloadCurrent(ctx, work)
 	}
 	if err != nil {
 		return nil, err
