@@ -58,7 +58,7 @@ func tellGuests(ctx context.Context, out string, w io.Writer) error {
 		}
 		samples += len(s.Proofs)
 	}
-	fmt.Fprintf(w, "\n%d guests saw the edits of %d patches, and nothing else that differs; %s in all\n", 2*len(scenes), samples, since(begin))
+	fmt.Fprintf(w, "\n%d guests saw the edits of %d patches, and nothing else that they report differs; %s in all\n", 2*len(scenes), samples, since(begin))
 	return nil
 }
 

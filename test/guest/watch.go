@@ -98,12 +98,11 @@ func (r *run) addFirmware(report Report) error {
 
 // console is what the guest has written: the file that KubeVirt has libvirt keep.
 func (r *run) console() (string, error) {
-	files, err := filepath.Glob(filepath.Join(r.root, "virt-serial0-log"))
-	if err != nil || len(files) != 1 {
-		return "", errors.Join(err, errors.New("the domain keeps no log of its console"))
+	data, err := os.ReadFile(filepath.Join(r.root, "virt-serial0-log"))
+	if err != nil {
+		return "", fmt.Errorf("the domain keeps no log of its console: %w", err)
 	}
-	data, err := os.ReadFile(files[0])
-	return string(data), err
+	return string(data), nil
 }
 
 // traces are the ends of what the guest and QEMU said, for errors.
