@@ -37,7 +37,7 @@ type Lab struct {
 
 // NewLab prepares the kernel, which it downloads the first time, and the initramfs. Close removes what is temporary.
 //
-// It fails where a program or a package is missing, and names it.
+// It fails where a program or a package is missing, and names it, and where libvirt cannot start.
 func NewLab(ctx context.Context) (_ *Lab, err error) {
 	root, err := cluster.Repository()
 	if err != nil {
@@ -46,6 +46,9 @@ func NewLab(ctx context.Context) (_ *Lab, err error) {
 	launcher := filepath.Join(root, "bin", "kubevirt", "launcher")
 	if err := errors.Join(virsh.Check(), need("xorrisofs", "install Debian's package xorriso"), need(launcher, `run "make kubevirt"`)); err != nil {
 		return nil, err
+	}
+	if err := tryLibvirt(ctx); err != nil {
+		return nil, fmt.Errorf("libvirt cannot start guests here: %w", err)
 	}
 	kernel, err := linux.Fetch(ctx, filepath.Join(root, "bin", "guest"), modules)
 	if err != nil {
@@ -65,6 +68,28 @@ func NewLab(ctx context.Context) (_ *Lab, err error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
+}
+
+// tryLibvirt starts all that guests need but QEMU: namespaces, a TAP device, libvirt and its driver.
+func tryLibvirt(ctx context.Context) (err error) {
+	host, err := virsh.NewHost()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, host.Close()) }()
+	session, err := host.Open(ctx, host.QEMUDriver(), virsh.Tap{Name: "tap0"})
+	if err != nil {
+		return err
+	}
+	err = session.CheckVersions()
+	closeErr := session.Close()
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx) // whatever else follows from that
+	case err != nil:
+		return err
+	}
+	return closeErr
 }
 
 func need(program, remedy string) error {

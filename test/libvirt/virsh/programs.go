@@ -38,6 +38,9 @@ func Check() error {
 			errs = append(errs, missing(f.pattern, f.debian))
 		}
 	}
+	if _, err := os.Stat("/dev/net/tun"); err != nil {
+		errs = append(errs, fmt.Errorf("no TAP devices: load the kernel's module tun; a container must be given the device: %w", err))
+	}
 	if os.Geteuid() != 0 {
 		errs = append(errs, errors.New("not root: namespaces and TAP devices need it"))
 	}

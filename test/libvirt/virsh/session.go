@@ -89,6 +89,9 @@ func start(cmd *exec.Cmd) (*Session, error) {
 	}
 	cmd.Stderr = stderr
 	err = errors.Join(os.Remove(stderr.Name()), cmd.Start()) // the file lives while it is open
+	if errors.Is(err, syscall.EPERM) {
+		err = fmt.Errorf("%w: root may not make namespaces here; a container must be privileged", err)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot start virsh: %w", err), stderr.Close())
 	}

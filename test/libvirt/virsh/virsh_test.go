@@ -132,6 +132,23 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
+// TestContainer is in one that is not privileged, in a second process: root, but without what namespaces need.
+func TestContainer(t *testing.T) {
+	ctx, h := newHost(t)
+	const inside = "DOMAINPATCH_VIRSH_CONTAINER"
+	if os.Getenv(inside) != "" {
+		_, err := h.Open(ctx, TestDriver)
+		fmt.Println("error:", err)
+		return
+	}
+	cmd := exec.CommandContext(ctx, "setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", os.Args[0], "-test.run=^TestContainer$")
+	cmd.Env = append(os.Environ(), inside+"=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "a container must be privileged") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // TestEnd ends the context in the middle of a command.
 func TestEnd(t *testing.T) {
 	ctx, h := newHost(t)
