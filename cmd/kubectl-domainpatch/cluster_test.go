@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,7 +44,7 @@ func TestClusterScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/cluster",
 		Setup: func(e *testscript.Env) error {
-			c := &scripted{testcluster.Start(t, testcluster.Options{})}
+			c := &scripted{testcluster.Start(e.T().(testing.TB), testcluster.Options{})} // Run promises a TB
 			e.Values[scripted{}] = c
 			e.Setenv("ROLES", roles)
 			e.Setenv("KUBECONFIG", filepath.Join(e.WorkDir, "kubeconfig"))
@@ -58,6 +59,16 @@ func TestClusterScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+// TestNoControlPlane runs the scripts where no API server can be started: that is said, by each of them.
+func TestNoControlPlane(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestClusterScripts$")
+	cmd.Env = append(os.Environ(), "KUBEBUILDER_ASSETS=")
+	out, err := cmd.CombinedOutput()
+	if err == nil || bytes.Contains(out, []byte("panic:")) || !bytes.Contains(out, []byte("KUBEBUILDER_ASSETS is not set")) {
+		t.Errorf("got %v and %s, want a failure that names what is missing", err, out)
+	}
 }
 
 // scripted is the cluster of a script.
