@@ -6,7 +6,6 @@ package contract
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -314,20 +313,20 @@ func hookFiles(t *testing.T, name, content string) string {
 }
 
 func readmeShell(t *testing.T) string {
-	shell, _, err := examples.Scripts(t.Context())
+	shell, _, err := examples.Scripts(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return hookFiles(t, "onDefineDomain", shell)
 }
 
-// readmePython lets the script write its files to a folder of its own: it has fixed names in /tmp.
+// readmePython is the folder of the script, which keeps its files in another one.
 func readmePython(t *testing.T) string {
-	_, python, err := examples.Scripts(t.Context())
+	_, python, err := examples.Scripts(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := hookFiles(t, "onDefineDomain", strings.ReplaceAll(python, `"/tmp/`, fmt.Sprintf(`"%s/`, t.TempDir())))
+	dir := hookFiles(t, "onDefineDomain", python)
 	if err := examples.LinkPython(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ const (
 // writeHooks makes the folders of the programs that the stock shim runs: the two scripts of KubeVirt's
 // README, the shortest shell script that does their edit, and KubeVirt's compiled smbios.
 func writeHooks(ctx context.Context, dir string) error {
-	shell, python, err := examples.Scripts(ctx)
+	shell, python, err := examples.Scripts(ctx, dir)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"github.com/domainpatch/domainpatch/test/kubevirt/examples"
 )
@@ -83,13 +82,13 @@ func hookFolder(dir, edit, file string) string {
 
 // writeHooks makes a folder for each program that the stock shim runs.
 func writeHooks(ctx context.Context, dir string) error {
-	shell, python, err := examples.Scripts(ctx)
+	shell, python, err := examples.Scripts(ctx, dir)
 	if err != nil {
 		return err
 	}
 	texts := map[string]string{
 		filepath.Join("baseboard", shellFile):  shell,
-		filepath.Join("baseboard", pythonFile): strings.ReplaceAll(python, `"/tmp/`, `"`+dir+"/"), // another run writes there, too
+		filepath.Join("baseboard", pythonFile): python,
 	}
 	for _, folder := range []string{"baseboard", "vendor", "disk", "iotune", "qemu", "cloudinit", "emulator", "pattern", "mistake"} {
 		for _, who := range contenders() {

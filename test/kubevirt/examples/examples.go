@@ -24,8 +24,9 @@ const (
 )
 
 // Scripts returns the shell and the Python script of the README, both for onDefineDomain, as they stand in
-// its ConfigMaps.
-func Scripts(ctx context.Context) (shell, python string, err error) {
+// its ConfigMaps, except that the Python script keeps its files in the folder dir: those of /tmp have fixed
+// names, and another run writes there, too.
+func Scripts(ctx context.Context, dir string) (shell, python string, err error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "kubevirt.io/kubevirt").Output()
 	if err != nil {
 		return "", "", fmt.Errorf("find KubeVirt's module: %w", err)
@@ -35,6 +36,7 @@ func Scripts(ctx context.Context) (shell, python string, err error) {
 	if err != nil {
 		return "", "", err
 	}
+	const tmp = `"/tmp/`
 	var scripts []string
 	for _, block := range strings.Split(string(text), "```yaml\n")[1:] {
 		block, _, _ = strings.Cut(block, "```")
@@ -43,10 +45,10 @@ func Scripts(ctx context.Context) (shell, python string, err error) {
 			scripts = append(scripts, config.Data["my_script.sh"])
 		}
 	}
-	if len(scripts) != 2 || !strings.HasPrefix(scripts[0], "#!/bin/sh\n") || !strings.HasPrefix(scripts[1], "#!/usr/bin/env python\n") {
+	if len(scripts) != 2 || !strings.HasPrefix(scripts[0], "#!/bin/sh\n") || !strings.HasPrefix(scripts[1], "#!/usr/bin/env python\n") || !strings.Contains(scripts[1], tmp) {
 		return "", "", fmt.Errorf("%s has not the shell and the Python script that KubeVirt v1.9.0 has there", file)
 	}
-	return scripts[0], scripts[1], nil
+	return scripts[0], strings.ReplaceAll(scripts[1], tmp, `"`+dir+"/"), nil
 }
 
 // LinkPython makes a program python in the folder, which Debian does not have: the interpreter itself, not
