@@ -19,6 +19,8 @@ type Proof struct {
 	QEMU []string `json:"qemu,omitempty"`
 	// NoEffect is why nothing is other there.
 	NoEffect string `json:"noEffect,omitempty"`
+	// Idle are the rules of a sample without which QEMU's command line would be the same, and why.
+	Idle map[string]string `json:"idle,omitempty"`
 	// NotKept are the paths of the patch of which libvirt keeps something else than the patch wrote, and why.
 	NotKept map[string]string `json:"notKept,omitempty"`
 	// Refused is what libvirt says where it refuses the patched domain, and why.
@@ -65,7 +67,7 @@ func (p Proof) withReasons(known Proof) Proof {
 		p.NoEffect = known.NoEffect
 	}
 	for _, m := range []struct{ to, from map[string]string }{
-		{p.NotKept, known.NotKept}, {p.Refused, known.Refused}, {p.Schema, known.Schema},
+		{p.Idle, known.Idle}, {p.NotKept, known.NotKept}, {p.Refused, known.Refused}, {p.Schema, known.Schema},
 	} {
 		for what := range m.to {
 			m.to[what] = m.from[what]
@@ -80,7 +82,7 @@ func (p Proof) missingReasons() []string {
 	if len(p.QEMU) == 0 && len(p.Refused) == 0 && p.NoEffect == "" {
 		missing = append(missing, "noEffect: QEMU's command line is the same as without the patch")
 	}
-	for name, m := range map[string]map[string]string{"notKept": p.NotKept, "refused": p.Refused, "schema": p.Schema} {
+	for name, m := range map[string]map[string]string{"idle": p.Idle, "notKept": p.NotKept, "refused": p.Refused, "schema": p.Schema} {
 		for _, what := range slices.Sorted(maps.Keys(m)) {
 			if strings.TrimSpace(m[what]) == "" {
 				missing = append(missing, name+": "+what)

@@ -8,6 +8,7 @@ package libvirt
 import (
 	"context"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,9 @@ func TestProofs(t *testing.T) {
 				t.Fatal(err)
 			}
 			proof, err := j.prove(s)
+			if err == nil && strings.HasPrefix(name, "samples/") {
+				proof.Idle, err = j.idle(cases[name], s, proof.QEMU)
+			}
 			if err != nil {
 				t.Fatal(err)
 			}

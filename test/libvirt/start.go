@@ -111,8 +111,11 @@ func (j *judge) started(name string, domain []byte, changes []change, report fun
 	if createErr != nil && !waits {
 		return nil, createErr
 	}
-	if line, err = j.starting.StartedWith(name); err != nil || waits {
-		return j.plainLine(line, domain), err
+	if line, err = j.starting.StartedWith(name); err != nil {
+		return nil, errors.Join(createErr, err)
+	}
+	if waits {
+		return j.plainLine(line, domain), nil
 	}
 	more, err := report(session)
 	if err != nil {

@@ -28,6 +28,9 @@ func Page(samples []string, proofs Proofs, seen Seen) string {
 		for _, place := range slices.Sorted(maps.Keys(proof.NotKept)) {
 			qemu += fmt.Sprintf("<br>this libvirt does not keep %s as written: %s", code(place), proof.NotKept[place])
 		}
+		for _, rule := range slices.Sorted(maps.Keys(proof.Idle)) {
+			qemu += fmt.Sprintf("<br>not by %s: %s", code(rule), proof.Idle[rule])
+		}
 		rows = append(rows, fmt.Sprintf("| [%s](../config/samples/%s/patch.yaml) | %s | %s |\n", sample, sample, qemu, guest))
 		if len(proof.QEMU) == 0 && len(seen[sample]) == 0 {
 			unproven = append(unproven, fmt.Sprintf("- [%s](../config/samples/%s/patch.yaml): %s\n", sample, sample, proof.NoEffect))
@@ -72,9 +75,10 @@ libvirt and QEMU, without KVM. QEMU or a guest shows the effect of %d of the %d 
 
 %s
 On QEMU's side, + is what is new and - what is gone, in an option or as a whole one; where libvirt puts the devices on
-their buses is left out. I/O limits of disks are QEMU's answer on its monitor ("blkdeviotune", "qemu/"), where libvirt sets them. Beside it is what the guest
-reports, and what it reports without the patch ("was"); *anything* stands for what differs between machines or runs, and of a file of cloud-init only the
-lines that are new are shown. The guests are VMs of their own, so what a patch takes from a VM differs from the sample's. HERE is the folder of the test.
+their buses is left out. "not by" names a rule without which QEMU's command line is the same, and why. I/O limits of disks are QEMU's answer on its monitor
+("blkdeviotune", "qemu/"), where libvirt sets them. Beside it is what the guest reports, and what it reports without the patch ("was"); *anything* stands
+for what differs between machines or runs, and of a file of cloud-init only the lines that are new are shown. The guests are VMs of their own, so what a
+patch takes from a VM differs from the sample's. HERE is the folder of the test, and 001/002 the place on the bus of its USB device.
 Long lines end with "…".
 
 | sample | QEMU's command line | the guest |
