@@ -6,6 +6,7 @@
 package libvirt
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"strings"
@@ -60,5 +61,22 @@ func TestProofs(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkPage(t)
+	}
+}
+
+// TestJudgeOfSchema: no case has an error of the schema, so that nothing else shows that the judge would find one.
+func TestJudgeOfSchema(t *testing.T) {
+	j := &judge{ctx: t.Context(), host: virsh.ForTest(t)}
+	s, err := readSubject("../../config/samples/disk-wwn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := bytes.Replace(s.before, []byte("<devices>"), []byte("<devices><nonsense/>"), 1)
+	found, err := j.schemaErrors(&subject{before: s.before, after: wrong})
+	if err != nil || len(found) == 0 {
+		t.Errorf("an element that libvirt does not know: found %q, error %v", found, err)
+	}
+	if _, err := j.schemaErrors(&subject{before: wrong, after: wrong}); err == nil || !strings.Contains(err.Error(), "without the patch") {
+		t.Errorf("the same without the patch: error %v", err)
 	}
 }
