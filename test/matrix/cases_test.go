@@ -91,6 +91,19 @@ func TestEverySample(t *testing.T) {
 	}
 }
 
+// TestDifferencesOfSamples: what the data file tells is of cases that there are, and has its reason, also where no
+// release is tested.
+func TestDifferencesOfSamples(t *testing.T) {
+	for _, d := range readDifferences(t) {
+		if !slices.ContainsFunc(testCases(t), func(c testCase) bool { return c.vmi == d.VMI && c.sample == d.Sample }) {
+			t.Errorf("%s tells of %s/%s: the VM or its label for the sample is gone; remove the entry", differencesFile, d.VMI, d.Sample)
+		}
+		if strings.TrimSpace(d.Reason) == "" || len(d.Releases) == 0 || len(d.Lines) == 0 {
+			t.Errorf("%s tells of %s/%s without a reason, releases or lines", differencesFile, d.VMI, d.Sample)
+		}
+	}
+}
+
 // compile renders the case for the VM as a release sees it, in the JSON file vmi: of its labels only those
 // of the case are left.
 func (c *testCase) compile(vmiFile string) (*offline.Program, error) {
