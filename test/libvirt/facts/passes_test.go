@@ -31,6 +31,11 @@ func TestBetweenPasses(t *testing.T) {
 	names := defineAll(t, d, defined, said)
 	runLauncher(t, launcher, said, real, names)
 	runLauncher(t, launcher, defined, played, names, "--play")
+	for name := range unplayed {
+		if !slices.Contains(names, name) {
+			t.Errorf("there is no %s, which is known to differ", name)
+		}
+	}
 	for _, name := range names {
 		libvirts := readFile(t, real, name)
 		t.Run("Play/"+name, func(t *testing.T) { checkPlay(t, name, libvirts, readFile(t, played, name)) })
