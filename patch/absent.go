@@ -16,21 +16,31 @@ type Absent struct {
 	Key   string
 }
 
-// Absent finds the first annotation or label without which an expression of the patches fails on a
-// VMI, given as JSON; nil for none. Nothing is told of expressions that depend on the domain, nor of what
-// else fails in them. An error is one of the VMI.
-func (p *Program) Absent(ctx context.Context, vmi []byte) (*Absent, error) {
-	in, end, err := p.newInput(ctx, vmi)
+// VMI is one for which Absent is asked of many programs: to parse it costs more than to ask. One
+// goroutine may use it at a time.
+type VMI struct{ fields map[string]any }
+
+// ParseVMI reads a VMI, given as JSON of at most 2 MiB.
+func ParseVMI(data []byte) (*VMI, error) {
+	fields, err := parseVMI(data)
 	if err != nil {
 		return nil, err
 	}
+	return &VMI{fields}, nil
+}
+
+// Absent finds the first annotation or label without which an expression of the patches fails on a
+// VMI; nil for none. Nothing is told of expressions that depend on the domain, nor of what else fails
+// in them.
+func (p *Program) Absent(ctx context.Context, vmi *VMI) *Absent {
+	in, end := begin(ctx, vmi.fields)
 	defer end()
 	for i := range p.patches {
 		if absent := p.patches[i].absent(in); absent != nil {
-			return absent, nil
+			return absent
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // absent tries the annotation and the label of the name that the first error tells of: one of

@@ -22,6 +22,10 @@ func TestAbsent(t *testing.T) {
 	setting := func(when, expression string) bundle.Patch {
 		return bundle.Patch{Domain: []bundle.DomainRule{{Op: bundle.OpSet, Path: "/domain/title", When: when, Expression: expression}}}
 	}
+	parsed, err := patch.ParseVMI([]byte(vmi))
+	if err != nil {
+		t.Fatal(err)
+	}
 	long := strings.Repeat("long.", 50) + "example/key"
 	cases := map[string]struct {
 		reason string
@@ -69,12 +73,10 @@ func TestAbsent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := program.Absent(t.Context(), []byte(vmi))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
+			for range 2 { // the second call finds the VMI as it was
+				if diff := cmp.Diff(tc.want, program.Absent(t.Context(), parsed)); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
+				}
 			}
 		})
 	}

@@ -62,9 +62,8 @@ func (p *Program) RequiresCloudInit(ctx context.Context, vmi []byte) (string, er
 	return "", nil
 }
 
-// newInput is how every call begins: with the VMI, and with MaxDuration to go until end is
-// called. To parse the VMI costs more than most patches do; it is left out where no
-// expression can read it.
+// newInput is how calls begin that are given the VMI as JSON. To parse it costs more than most
+// patches do; it is left out where no expression can read it.
 func (p *Program) newInput(ctx context.Context, vmi []byte) (in *input, end context.CancelFunc, err error) {
 	var parsed map[string]any
 	if p.evaluates {
@@ -72,8 +71,14 @@ func (p *Program) newInput(ctx context.Context, vmi []byte) (in *input, end cont
 			return nil, nil, err
 		}
 	}
+	in, end = begin(ctx, parsed)
+	return in, end, nil
+}
+
+// begin is how every call begins: it has MaxDuration to go until end is called.
+func begin(ctx context.Context, vmi map[string]any) (in *input, end context.CancelFunc) {
 	ctx, end = context.WithTimeoutCause(ctx, MaxDuration, errDuration)
-	return &input{ctx: ctx, vmi: parsed, cost: new(uint64)}, end, nil
+	return &input{ctx: ctx, vmi: vmi, cost: new(uint64)}, end
 }
 
 // unmet names the first matchCondition that does not hold; empty when all do.

@@ -55,8 +55,9 @@ func (o *Options) Among(objects offline.Objects) {
 // Linter lints objects one by one. It is not safe for concurrent use.
 type Linter struct {
 	options    Options
-	limits     []*patch.Limits // of Options.Policies
-	byDefault  bool            // these are the default policy's
+	limits     []*patch.Limits    // of Options.Policies
+	byDefault  bool               // these are the default policy's
+	parsed     map[int]*patch.VMI // of Options.VMs, by the index
 	domains    []*document.Document
 	seen       map[string]offline.Position // where the objects were, by ID
 	remembered []*remembered
@@ -73,7 +74,7 @@ func New(options Options) (*Linter, error) {
 			return nil, fmt.Errorf("%q is not the code of a warning", id)
 		}
 	}
-	l := &Linter{options: options, seen: map[string]offline.Position{}}
+	l := &Linter{options: options, seen: map[string]offline.Position{}, parsed: map[int]*patch.VMI{}}
 	l.options.VMs = slices.Clone(options.VMs)
 	markPieces(l.options.VMs)
 	if options.Policies == nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/domainpatch/domainpatch/controllers/conflict"
 	"github.com/domainpatch/domainpatch/controllers/offline"
 	"github.com/domainpatch/domainpatch/controllers/render"
+	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
@@ -134,7 +135,7 @@ func checkVMs(s *subject) {
 			selected++
 		}
 		if binds == certain && !vm.Incomplete {
-			s.checkAbsent(vm, told)
+			s.checkAbsent(vm, s.parsedVMI(i), told)
 		}
 	}
 	if selector := s.patch.Spec.Selector; tried > 0 && selected == 0 && !isEmpty(selector) {
@@ -143,9 +144,12 @@ func checkVMs(s *subject) {
 }
 
 // checkAbsent finds the annotation or label that the patch misses on a VM. Each is told once.
-func (s *subject) checkAbsent(vm *offline.VM, told map[string]bool) {
-	absent, err := s.program.Absent(context.Background(), vm.JSON)
-	if err != nil || absent == nil || isKubeVirts(absent.Key) || told[absent.Field+absent.Key] {
+func (s *subject) checkAbsent(vm *offline.VM, vmi *patch.VMI, told map[string]bool) {
+	if vmi == nil {
+		return
+	}
+	absent := s.program.Absent(context.Background(), vmi)
+	if absent == nil || isKubeVirts(absent.Key) || told[absent.Field+absent.Key] {
 		return
 	}
 	told[absent.Field+absent.Key] = true
@@ -154,6 +158,17 @@ func (s *subject) checkAbsent(vm *offline.VM, told map[string]bool) {
 		consequence = "starts without the patch"
 	}
 	s.warn(AbsentKey, absent.Field, fmt.Sprintf("%s has no %s %.317s, and %s (%s)", vm.ID, absent.Of, absent.Key, consequence, vm.Origin.Position("", 0)), "")
+}
+
+// parsedVMI is the VMI of the VM of that index, parsed when the first patch is tried on it; nil for one
+// that the engine does not take.
+func (l *Linter) parsedVMI(i int) *patch.VMI {
+	vmi, tried := l.parsed[i]
+	if !tried {
+		vmi, _ = patch.ParseVMI(l.options.VMs[i].JSON) // too large for every patch
+		l.parsed[i] = vmi
+	}
+	return vmi
 }
 
 // isKubeVirts says whether KubeVirt puts an annotation or label on the VMIs of a VM.

@@ -4,10 +4,14 @@
 package lint
 
 import (
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/domainpatch/domainpatch/controllers/offline"
 )
 
 const (
@@ -104,4 +108,38 @@ func TestVMs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestVMsAreParsedOnce counts what is allocated for a large VM beside a small one: no more for 20 patches than for one.
+func TestVMsAreParsedOnce(t *testing.T) {
+	one, twenty := mallocsForLargeVM(t, 1), mallocsForLargeVM(t, 20)
+	if one < 10000 || twenty > 2*one {
+		t.Errorf("%d allocations for one patch and %d for 20, want at least 10000, and no more for 20", one, twenty)
+	}
+}
+
+// mallocsForLargeVM is how many more allocations a VM of many fields takes than one of few.
+func mallocsForLargeVM(t *testing.T, patches int) int {
+	var text strings.Builder
+	for i := range patches {
+		text.WriteString(namespacedPatch(fmt.Sprintf("p%d", i), "vms", web+rack))
+	}
+	var mallocs [2]int
+	for i, fields := range []int{1, 20000} {
+		large := strings.Replace(vm("vms", "tier: web"), "spec: {}", "spec: {g: ["+strings.Repeat("{a: b}, ", fields)+"]}", 1)
+		objects, _, err := offline.ParseObjects("vm.yaml", []byte(large))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := New(Options{VMs: objects.VMs()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		l.Read("patches.yaml", []byte(text.String()))
+		runtime.ReadMemStats(&after)
+		mallocs[i] = int(after.Mallocs - before.Mallocs)
+	}
+	return mallocs[1] - mallocs[0]
 }
