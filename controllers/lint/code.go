@@ -145,7 +145,7 @@ var (
 	}
 	NoSuchPatch = &Code{
 		ID: "DP119", Name: "no-such-patch", Severity: Warning,
-		Why: "A VM's template demands a patch that is not among the files, or not in a way that is known; its VMs are refused.",
+		Why: "A VM's template refers to a patch that is not among the files, or not in a way that is known; its VMs are refused, or start without the patch.",
 		Fix: "Correct the label, or add the patch.",
 	}
 	RefusedByLibvirt = &Code{

@@ -7,8 +7,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -177,7 +179,8 @@ func isKubeVirts(key string) bool {
 }
 
 // references finds labels of VMs of the files that demand a patch which is not among the files,
-// where patches of that kind and namespace are and all could be read, and those with a value that is none.
+// where patches of that kind and namespace are and all could be read, and those with a value that is none. An
+// optional patch need not be there: of these it finds the labels that look misspelt.
 func (l *Linter) references() (findings []Finding, silenced int) {
 	on := Linter{options: l.options}
 	there := l.names()
@@ -186,13 +189,19 @@ func (l *Linter) references() (findings []Finding, silenced int) {
 		vm := &l.options.VMs[i]
 		s := &subject{Linter: &on, id: vm.ID, origin: vm.Origin}
 		s.silences(vm.Own)
-		demanded, err := render.Demanded(vm.Labels, vm.Namespace)
+		demanded, err := render.Referred(vm.Labels, vm.Namespace, v1alpha1.ReferenceDemanded)
+		optional, _ := render.Referred(vm.Labels, vm.Namespace, v1alpha1.ReferenceOptional) // with the same error
 		for _, m := range offline.Mistakes(err) {
 			s.warn(NoSuchPatch, vm.Template+".labels", m.Reason, "")
 		}
 		for _, p := range demanded {
 			if allRead && there.lack(p, vm.Anywhere) {
 				s.warn(NoSuchPatch, vm.Template+".labels."+p.ReferenceLabel(), "the files hold no "+p.ID()+", without which the VM is refused", "")
+			}
+		}
+		for _, p := range optional {
+			if meant := there.meant(p, vm); allRead && meant != "" {
+				s.warn(NoSuchPatch, vm.Template+".labels."+p.ReferenceLabel(), "the files hold no "+p.ID()+", and the VM starts without it: did you mean "+meant+"?", "")
 			}
 		}
 	}
@@ -227,9 +236,42 @@ func (l *Linter) names() names {
 // lack says whether a patch is missing where others are. Patches and VMs without a namespace may be
 // meant for any.
 func (n names) lack(p render.Patch, anywhere bool) bool {
+	here, unplaced := n.beside(p, anywhere)
+	return len(here)+len(unplaced) > 0 && !here[p.Name] && !unplaced[p.Name]
+}
+
+// beside are the names of the patches that are where that one would be, and of those that may be.
+func (n names) beside(p render.Patch, anywhere bool) (here, unplaced map[string]bool) {
 	if anywhere && p.Kind == bundle.KindDomainPatch {
 		p.Namespace = "*"
 	}
-	here, unplaced := n[[2]string{p.Kind, p.Namespace}], n[[2]string{p.Kind, ""}]
-	return len(here)+len(unplaced) > 0 && !here[p.Name] && !unplaced[p.Name]
+	return n[[2]string{p.Kind, p.Namespace}], n[[2]string{p.Kind, ""}]
 }
+
+// meant is the name of the patch for which that one is likely to be misspelt; empty for none. It is none that
+// the VM refers to as well.
+func (n names) meant(p render.Patch, vm *offline.VM) string {
+	if !n.lack(p, vm.Anywhere) {
+		return ""
+	}
+	here, unplaced := n.beside(p, vm.Anywhere)
+	known := slices.Concat(slices.Sorted(maps.Keys(here)), slices.Sorted(maps.Keys(unplaced)))
+	return among(p.Name, slices.DeleteFunc(known, func(name string) bool {
+		_, refers := vm.Labels[render.Patch{Kind: p.Kind, Name: name}.ReferenceLabel()]
+		return refers || areVariants(name, p.Name)
+	}))
+}
+
+// areVariants says whether two names differ in a number or in words too short to look misspelt: board-1 and
+// board-2, gpu-a and gpu-b.
+func areVariants(a, b string) bool {
+	x, y := strings.FieldsFunc(a, isNoWord), strings.FieldsFunc(b, isNoWord)
+	return slices.Equal(x, y) || len(x) == len(y) && !slices.ContainsFunc(x, func(word string) bool {
+		return len(word) > maxVariant && !slices.Contains(y, word)
+	})
+}
+
+// maxVariant is how many letters a word has at most that tells variants apart.
+const maxVariant = 3
+
+func isNoWord(r rune) bool { return !unicode.IsLetter(r) }

@@ -130,13 +130,14 @@ func parseReferences(vmiLabels map[string]string) (references, error) {
 	return r, firstFew(bad, func(key string) error { return badValue(key, vmiLabels[key]) })
 }
 
-// Demanded are the patches, by kind, namespace and name alone, without which a VMI with these labels in this
-// namespace does not start, in the order of their labels. The error is that of Bindings for labels with an unknown value.
-func Demanded(vmiLabels map[string]string, namespace string) ([]Patch, error) {
+// Referred are the patches, by kind, namespace and name alone, that a VMI with these labels in this namespace
+// refers to, by labels with this value, in the order of their labels. The error is that of Bindings for labels with
+// an unknown value.
+func Referred(vmiLabels map[string]string, namespace, value string) ([]Patch, error) {
 	wanted, err := parseReferences(vmiLabels)
 	var all []Patch
-	for key, value := range wanted {
-		if value != v1alpha1.ReferenceDemanded {
+	for key, given := range wanted {
+		if given != value {
 			continue
 		}
 		p := Patch{Kind: key.kind, Name: key.name}
