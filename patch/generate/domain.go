@@ -5,6 +5,7 @@ package generate
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,10 +106,16 @@ func (g *generator) generate() (*Domain, error) {
 		root := digests.compare(g.a.Element(), g.b.Element(), nil)
 		l := newPlanner(g.levels)
 		l.plan(root)
+		if l.fewest() > bundle.MaxRules {
+			return nil, errTooMany
+		}
 		out, at, err := g.try(root, l.rules)
 		if err == nil {
 			if general := g.generalise(root, l); general != nil {
 				out = general
+			}
+			if len(l.rules) > bundle.MaxRules {
+				return nil, cmp.Or(context.Cause(g.ctx), errTooMany)
 			}
 			return &Domain{Rules: rulesOf(l.rules), Output: out, Notes: g.notes}, nil
 		}
@@ -137,32 +144,29 @@ func rulesOf(all []planned) []DomainRule {
 const maxXML = 65536
 
 // try applies the rules as KubeVirt has them applied, and compares. On an error it tells
-// the pairs to edit in another way; none where that would not help.
+// the pairs to edit in another way; none where that would not help. More rules than a patch holds are
+// tried as several patches, one after the other: fewer may come of them.
 func (g *generator) try(root *pair, rules []planned) (out []byte, at []*pair, err error) {
-	switch n := len(rules); {
-	case n > bundle.MaxRules:
-		return nil, nil, errTooMany
-	case n == 0:
+	if len(rules) == 0 {
 		return nil, nil, fmt.Errorf("%w that a patch can express: %s", ErrEqual, strings.Join(g.notes, "; "))
 	}
-	source := bundle.Patch{Kind: bundle.KindDomainPatch, Namespace: "generated", Name: "generated", FailurePolicy: bundle.Fail}
 	for i := range rules {
 		if r := &rules[i]; len(r.XML) > maxXML || r.Value != nil && len(*r.Value) > maxXML {
 			return nil, nil, fmt.Errorf("%s: a rule would hold more than %d bytes, more than a DomainPatch may", rules[i].at.place(), maxXML)
 		}
-		source.Domain = append(source.Domain, rules[i].DomainRule.DomainRule)
 	}
-	program, err := patch.Compile(&bundle.Bundle{FormatVersion: bundle.FormatVersion, Patches: []bundle.Patch{source}})
+	b := bundleOf(rules)
+	program, err := patch.Compile(b)
 	if err != nil {
-		return g.failed(rules, err)
+		return failed(b, rules, err)
 	}
 	out, report, err := program.Domain(g.ctx, g.before, g.vmi, nil)
 	if err != nil {
-		return g.failed(rules, err)
+		return failed(b, rules, err)
 	}
 	again, _, err := program.Domain(g.ctx, out, g.vmi, report)
 	if err != nil {
-		return g.failed(rules, err)
+		return failed(b, rules, err)
 	}
 	got, err := parse("the result", out)
 	if err != nil {
@@ -181,14 +185,29 @@ func (g *generator) try(root *pair, rules []planned) (out []byte, at []*pair, er
 	return out, nil, nil
 }
 
+// bundleOf are patches with the rules, each with as many as it holds.
+func bundleOf(rules []planned) *bundle.Bundle {
+	b := &bundle.Bundle{FormatVersion: bundle.FormatVersion}
+	for i := range rules {
+		if i%bundle.MaxRules == 0 {
+			name := fmt.Sprintf("generated-%d", i/bundle.MaxRules)
+			b.Patches = append(b.Patches, bundle.Patch{Kind: bundle.KindDomainPatch, Namespace: "generated", Name: name, FailurePolicy: bundle.Fail})
+		}
+		last := &b.Patches[len(b.Patches)-1]
+		last.Domain = append(last.Domain, rules[i].DomainRule.DomainRule)
+	}
+	return b
+}
+
 var ruleField = regexp.MustCompile(`^spec\.domain\[(\d+)\]`)
 
 // failed finds the rule that an error is about, and tells its place.
-func (g *generator) failed(rules []planned, err error) ([]byte, []*pair, error) {
+func failed(b *bundle.Bundle, rules []planned, err error) ([]byte, []*pair, error) {
 	for _, e := range patch.Errors(err) {
 		if m := ruleField.FindStringSubmatch(e.Field); m != nil {
 			i, _ := strconv.Atoi(m[1]) // the pattern has digits alone
-			r := &rules[i]
+			before := slices.IndexFunc(b.Patches, func(p bundle.Patch) bool { return p.ID() == e.Patch })
+			r := &rules[before*bundle.MaxRules+i]
 			return nil, []*pair{r.at}, fmt.Errorf("%s: no rule was found that KubeVirt's passes leave alone: op %s with path %s: %w", r.at.place(), r.Op, r.Path, e.Err)
 		}
 	}

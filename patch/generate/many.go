@@ -85,6 +85,20 @@ func (l *planner) alike() []together {
 	return slices.DeleteFunc(all, func(t together) bool { return len(t.rules) < 2 })
 }
 
+// fewest is how many rules are left, of more than a patch holds, where all that do the same become one.
+func (l *planner) fewest() int {
+	n := len(l.rules)
+	if n <= bundle.MaxRules || l.isFull() {
+		return n
+	}
+	for _, t := range l.alike() {
+		if _, ok := kindOf(t.devices); ok {
+			n -= len(t.rules) - 1
+		}
+	}
+	return n
+}
+
 // deviceOf is the device that a pair is, or is in; nil for none.
 func deviceOf(p *pair) *pair {
 	for ; p != nil && p.parent != nil; p = p.parent {

@@ -4,11 +4,14 @@
 package generate
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/antchfx/xmlquery"
 
+	"github.com/domainpatch/domainpatch/patch/bundle"
 	"github.com/domainpatch/domainpatch/patch/document"
 )
 
@@ -59,5 +62,63 @@ func TestGeneraliseTries(t *testing.T) {
 		if out := g.generalise(root, l); len(l.rules) != rules || (out != nil) != (rules == 1) {
 			t.Errorf("%d rules with result %q, want %d", len(l.rules), out, rules)
 		}
+	}
+}
+
+// TestMoreThanAPatchHolds wants what rules become to count, and not how many there were.
+func TestMoreThanAPatchHolds(t *testing.T) {
+	virtio := func(n int) string {
+		var all strings.Builder
+		for i := range n {
+			fmt.Fprintf(&all, "<disk type='file' device='disk'><driver name='qemu' cache='none'/><source file='/%d'/><target dev='vd%d' bus='virtio'/><alias name='ua-%d'/></disk>\n", i, i, i)
+		}
+		return all.String()
+	}
+	edit := strings.NewReplacer("cache='none'", "cache='writeback' queues='2'", "bus='virtio'/>", "bus='virtio'/><shareable/>").Replace
+	for name, tc := range map[string]struct {
+		reason, before, after string
+		want                  int // rules; 0 for too many
+	}{
+		"two edits":      {"each is the same for all", virtio(40), edit(virtio(40)), 2},
+		"many disks":     {"as many as a path may select", virtio(256), edit(virtio(256)), 2},
+		"some their own": {"they fit beside those that become one", virtio(100), strings.NewReplacer("'/1'", "'/x'", "'/2'", "'/y'").Replace(edit(virtio(100))), 4},
+		"not of a kind":  {"nothing tells them from the last one", virtio(70), edit(virtio(69)) + strings.SplitAfter(virtio(70), "\n")[69], 0},
+		"too many":       {"even to plan", virtio(600), edit(virtio(600)), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := Domains(t.Context(), []byte(devices(tc.before)), []byte(devices(tc.after)), nil)
+			if tc.want == 0 {
+				if !errors.Is(err, errTooMany) {
+					t.Errorf("%s: got %v, want %v", tc.reason, err, errTooMany)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, d, []byte(devices(tc.after)))
+			if len(d.Rules) != tc.want {
+				t.Errorf("%s: got %d rules, want %d: %+v", tc.reason, len(d.Rules), tc.want, d.Rules)
+			}
+		})
+	}
+}
+
+// TestFailedRuleOfMany wants the rule that an error is about to be found in whatever patch it is tried.
+func TestFailedRuleOfMany(t *testing.T) {
+	d, err := parse("it", []byte("<domain><title/></domain>"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := "x"
+	rules := make([]planned, 2*bundle.MaxRules)
+	for i := range rules {
+		rules[i] = planned{DomainRule{DomainRule: bundle.DomainRule{Op: bundle.OpSet, Path: "/domain/title", Value: &value}}, &pair{b: d.Element()}}
+	}
+	const wrong = bundle.MaxRules + 5
+	rules[wrong].at, rules[wrong].Path = &pair{b: d.Element()}, "/domain/name["
+	g := &generator{ctx: t.Context(), before: []byte("<domain><title/></domain>"), b: d}
+	if _, at, err := g.try(nil, rules); err == nil || len(at) != 1 || at[0] != rules[wrong].at {
+		t.Errorf("got %v and error %v, want that of rule %d", at, err, wrong)
 	}
 }

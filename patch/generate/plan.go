@@ -51,8 +51,11 @@ func newPlanner(levels map[*xmlquery.Node]int) *planner {
 
 func (l *planner) level(p *pair) int { return l.levels[p.b] }
 
-// isFull says whether there are more rules than a patch may hold: no more are looked for.
-func (l *planner) isFull() bool { return len(l.rules) > bundle.MaxRules }
+// maxPlanned is how many rules are planned at most: those for many devices may become one.
+const maxPlanned = 16 * bundle.MaxRules
+
+// isFull says whether there are more rules than that: no more are looked for.
+func (l *planner) isFull() bool { return len(l.rules) > maxPlanned }
 
 // isReplaced says whether an element is edited as a whole.
 func (l *planner) isReplaced(p *pair) bool { return p.opaque || l.level(p) >= replaced }
