@@ -7,12 +7,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/domainpatch/domainpatch/controllers/testcluster"
 )
@@ -32,6 +34,7 @@ func TestReleases(t *testing.T) {
 	all := found{map[release]edits{}, map[release]map[string]bool{}, map[string][]release{}}
 	for _, r := range tested {
 		t.Run(string(r), func(t *testing.T) {
+			defer tell(t, r, time.Now())
 			probe, err := buildProbe(r)
 			if err != nil {
 				t.Fatal(err)
@@ -48,6 +51,16 @@ func TestReleases(t *testing.T) {
 		all.compare(t, tested)
 		checkDocs(t) // of the data files as they are now
 	}
+}
+
+// tell prints how it went with a release, since all of them take minutes.
+func tell(t *testing.T, r release, begin time.Time) {
+	verdict := "ok"
+	if t.Failed() {
+		verdict = "FAILED"
+	}
+	fmt.Printf("KubeVirt %s: its domains with all samples, its hooks client, the engine's cases and its definitions: %s in %.0fs\n",
+		r, verdict, time.Since(begin).Seconds())
 }
 
 // compare compares the releases, and the outcome with the data files.
