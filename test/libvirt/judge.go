@@ -57,8 +57,11 @@ type subject struct {
 	rules         []patch.RulePlaces
 }
 
-// readSubject reads a case folder.
-func readSubject(dir string) (*subject, error) {
+// readSubject reads a case folder. It fails where want.xml is not what the patch makes.
+func readSubject(ctx context.Context, dir string) (*subject, error) {
+	if r := offline.RunCase(ctx, dir); !r.Passed() {
+		return nil, errors.Join(r.Err, mismatches(r))
+	}
 	s := &subject{}
 	var err error
 	if s.before, err = os.ReadFile(filepath.Join(dir, offline.CaseDomain)); err != nil {
@@ -82,6 +85,14 @@ func readSubject(dir string) (*subject, error) {
 		s.rules = append(s.rules, program.Places()...)
 	}
 	return s, nil
+}
+
+func mismatches(r *offline.CaseResult) error {
+	var errs []error
+	for i := range r.Mismatches {
+		errs = append(errs, fmt.Errorf("%s: %s", r.Dir, r.Mismatches[i].Reason()))
+	}
+	return errors.Join(errs...)
 }
 
 // textOf is the text of the one node that a path selects.

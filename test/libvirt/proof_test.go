@@ -9,12 +9,15 @@ import (
 	"bytes"
 	"context"
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/domainpatch/domainpatch/controllers/offline"
 	"github.com/domainpatch/domainpatch/test/libvirt/virsh"
 )
 
@@ -39,7 +42,7 @@ func TestProofs(t *testing.T) {
 	maps.DeleteFunc(found, func(name string, _ Proof) bool { return cases[name] == "" })
 	for _, name := range sortedNames(cases) {
 		t.Run(name, func(t *testing.T) {
-			s, err := readSubject(cases[name])
+			s, err := readSubject(ctx, cases[name])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,10 +67,33 @@ func TestProofs(t *testing.T) {
 	}
 }
 
+// TestHandMadeWant: what stands in want.xml is proven only where the patch makes it, here the second <sysinfo> not.
+func TestHandMadeWant(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../../config/samples/smbios-oem-strings")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readSubject(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, offline.WantDomain)
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = bytes.Replace(want, []byte("</sysinfo>"), []byte("</sysinfo><sysinfo type='smbios'><oemStrings><entry>more</entry></oemStrings></sysinfo>"), 1)
+	if err := os.WriteFile(file, want, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readSubject(t.Context(), dir); err == nil || !strings.Contains(err.Error(), offline.WantDomain) {
+		t.Errorf("got error %v, want one about %s", err, offline.WantDomain)
+	}
+}
+
 // TestJudgeOfSchema: no case has an error of the schema, so that nothing else shows that the judge would find one.
 func TestJudgeOfSchema(t *testing.T) {
 	j := &judge{ctx: t.Context(), host: virsh.ForTest(t)}
-	s, err := readSubject("../../config/samples/disk-wwn")
+	s, err := readSubject(t.Context(), "../../config/samples/disk-wwn")
 	if err != nil {
 		t.Fatal(err)
 	}
