@@ -4,6 +4,7 @@
 package libvirt
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,6 +52,7 @@ func TestLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	before := parse(t, "<domain><d/></domain>")
 	wanted := parse(t, "<domain><a x='1'/><b><c>text</c></b></domain>")
 	for kept, want := range map[string][]string{
 		"<domain><a x='1' y='2'/><b y='2'><c> text </c><e/></b></domain>": nil,
@@ -59,7 +61,7 @@ func TestLost(t *testing.T) {
 		"<domain><a x='1'/><b/></domain>":                                 {"/domain/b/c"},
 		"<domain><a x='1'/><b><c>text</c></b><d/></domain>":               {"/domain/d"},
 	} {
-		got, compared, err := lost(program.Places(), wanted, parse(t, kept))
+		got, compared, err := lost(program.Places(), before, wanted, parse(t, kept))
 		if err != nil || compared < 3 {
 			t.Errorf("%s: compared %d places: %v", kept, compared, err)
 		}
@@ -70,6 +72,27 @@ func TestLost(t *testing.T) {
 		}
 		if want == nil && got != nil {
 			t.Errorf("%s: lost %q", kept, got)
+		}
+	}
+}
+
+// TestLostBehindCondition has a condition that the patch makes untrue, and one that was untrue before: only where it
+// held, the rule has written something.
+func TestLostBehindCondition(t *testing.T) {
+	program, err := patch.Compile(&bundle.Bundle{Patches: []bundle.Patch{{Kind: bundle.KindDomainPatch, Name: "p", FailurePolicy: bundle.Fail, Domain: []bundle.DomainRule{
+		{Op: bundle.OpSet, Path: "/domain/a[@x='1']/@y", Value: new("2")},
+	}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted, kept := parse(t, "<domain><a x='3' y='2'/></domain>"), parse(t, "<domain><a x='3'/></domain>")
+	for before, want := range map[string][]string{
+		"<domain><a x='1'/></domain>": {"/domain/a/@y"},
+		"<domain><a x='2'/></domain>": nil,
+	} {
+		got, _, err := lost(program.Places(), parse(t, before), wanted, kept)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: lost %q, want %q: error %v", before, got, want, err)
 		}
 	}
 }

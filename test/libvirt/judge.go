@@ -193,15 +193,20 @@ func (j *judge) notKept(s *subject, p *Proof) (map[string]string, error) {
 	if err != nil {
 		return nil, p.refuse("define: ", j.plain(err.Error()), err)
 	}
-	wanted, err := document.Parse(s.after)
-	if err != nil {
-		return nil, err
+	return s.notKeptIn([]byte(kept))
+}
+
+// notKeptIn compares what libvirt prints of the domain.
+func (s *subject) notKeptIn(kept []byte) (map[string]string, error) {
+	var domains []*document.Document
+	for _, text := range [][]byte{s.before, s.after, kept} {
+		domain, err := document.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		domains = append(domains, domain)
 	}
-	printed, err := document.Parse([]byte(kept))
-	if err != nil {
-		return nil, err
-	}
-	paths, compared, err := lost(s.rules, wanted, printed)
+	paths, compared, err := lost(s.rules, domains[0], domains[1], domains[2])
 	if err != nil {
 		return nil, err
 	}

@@ -15,8 +15,8 @@ import (
 )
 
 // lost compares what a patch wrote, or removed, with what libvirt keeps, by the paths of its rules: it returns those of
-// which libvirt keeps something else, and how many it looked at.
-func lost(rules []patch.RulePlaces, wanted, kept *document.Document) (paths []string, compared int, err error) {
+// which libvirt keeps something else, and how many it looked at. Before is the domain without the patch.
+func lost(rules []patch.RulePlaces, before, wanted, kept *document.Document) (paths []string, compared int, err error) {
 	seen := map[string]bool{}
 	for _, rule := range rules {
 		if rule.Unknown != "" {
@@ -24,7 +24,7 @@ func lost(rules []patch.RulePlaces, wanted, kept *document.Document) (paths []st
 		}
 		for i := range rule.Places {
 			place := &rule.Places[i]
-			path, err := pathOf(place, wanted)
+			path, err := pathOf(place, before, wanted)
 			if err != nil {
 				return nil, 0, err
 			}
@@ -47,14 +47,22 @@ func lost(rules []patch.RulePlaces, wanted, kept *document.Document) (paths []st
 	return paths, compared, nil
 }
 
-// pathOf is the path of a place, without its conditions where those hold variables or do not hold any more.
-func pathOf(p *patch.Place, wanted *document.Document) (string, error) {
+// pathOf is the path of a place, without its conditions where those hold variables, or held before the patch and do not any more.
+func pathOf(p *patch.Place, before, wanted *document.Document) (string, error) {
 	path := p.String()
 	if strings.Contains(path, "$(") {
 		return p.Shape(), nil
 	}
 	found, err := selectAll(path, wanted)
-	if err == nil && len(found) == 0 && !p.Removed {
+	if err != nil || len(found) > 0 || p.Removed {
+		return path, err
+	}
+	conditional := path[:strings.LastIndex(path, "]")+1]
+	if conditional == "" {
+		return path, nil
+	}
+	held, err := selectAll(conditional, before)
+	if len(held) > 0 {
 		path = p.Shape()
 	}
 	return path, err
