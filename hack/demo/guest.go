@@ -91,18 +91,18 @@ func bootScenes(ctx context.Context, scenes []*guest.Scene, out string, w io.Wri
 // showFacts prints what the guests say about each sample. A file that several samples change is shown once.
 func showFacts(w io.Writer, s *guest.Scene, with, without guest.Report) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "PATCH\tTHE GUEST SEES\tWITHOUT\tWITH")
+	fmt.Fprintln(table, "PATCH\tTHE GUEST SEES\tWITHOUT\tWITH\tWHY, IF NOT BY THE PATCH ITSELF")
 	var files []string
 	for _, proof := range s.Proofs {
 		sample := proof.Sample
 		for _, fact := range proof.Facts {
 			if strings.Contains(without[fact.Name]+with[fact.Name], "\n") {
-				fmt.Fprintf(table, "%s\t%s\t(below)\t(below)\n", sample, fact.Name)
+				fmt.Fprintf(table, "%s\t%s\t(below)\t(below)\t\n", sample, fact.Name)
 				if !slices.Contains(files, fact.Name) {
 					files = append(files, fact.Name)
 				}
 			} else {
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", sample, fact.Name, short(without[fact.Name]), short(with[fact.Name]))
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", sample, fact.Name, short(without[fact.Name]), short(with[fact.Name]), fact.Because)
 			}
 			sample = "" // once
 		}

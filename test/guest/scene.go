@@ -46,6 +46,8 @@ type Fact struct {
 	Name    string `json:"name"`
 	Without string `json:"without"`
 	With    string `json:"with"`
+	// Because is what makes the difference, where it is not what the patch writes.
+	Because string `json:"because"`
 }
 
 // Scenes reads all scenes of the repository.

@@ -28,7 +28,7 @@ func TestScenes(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	s := &Scene{Proofs: []Proof{{"board", []Fact{{"dmi/board_vendor", "", "Radical Edward"}}}, {"limit", []Fact{{"rate/vda", "anything", "at most 600"}}}}}
+	s := &Scene{Proofs: []Proof{{"board", []Fact{{Name: "dmi/board_vendor", With: "Radical Edward"}}}, {"limit", []Fact{{Name: "rate/vda", Without: "anything", With: "at most 600"}}}}}
 	without := Report{"dmi/sys_vendor": "KubeVirt", "rate/vda": "700"}
 	for name, c := range map[string]struct {
 		with Report

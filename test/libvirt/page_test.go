@@ -6,6 +6,7 @@ package libvirt
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,6 +57,21 @@ func TestSamplesAreProven(t *testing.T) {
 	for _, sample := range sortedNames(samples) {
 		if proof := proofs["samples/"+sample]; len(proof.QEMU) == 0 && len(seen[sample]) == 0 && proof.NoEffect == "" {
 			t.Errorf("nothing shows sample %s: give it to a guest (test/guest/testdata) or, where it edits a domain, write the reason as noEffect into %s", sample, proofsFile)
+		}
+	}
+}
+
+// TestGuestsAreNotShownWhatLibvirtDrops wants a reason for what a guest sees of a place that this libvirt does not keep.
+func TestGuestsAreNotShownWhatLibvirtDrops(t *testing.T) {
+	proofs, samples, seen := readPage(t)
+	for _, sample := range sortedNames(samples) {
+		for path := range proofs["samples/"+sample].NotKept {
+			name := strings.TrimPrefix(path[strings.LastIndex(path, "/")+1:], "@")
+			for _, line := range seen[sample] {
+				if strings.Contains(line, "/"+name+": ") && !strings.HasSuffix(line, ")") {
+					t.Errorf("sample %s: libvirt drops %s, and the guest shows %q: test/guest/testdata must say because of what", sample, path, line)
+				}
+			}
 		}
 	}
 }

@@ -65,6 +65,7 @@ type fact struct {
 	Name    string `json:"name"`
 	Without string `json:"without"`
 	With    string `json:"with"`
+	Because string `json:"because"` // what makes the difference, where it is not what the patch writes
 }
 
 // lines are what a table shows of the fact: of a text of many lines, which several samples may have written,
@@ -118,6 +119,14 @@ func newLines(before, after string) []string {
 }
 
 func (f fact) String() string {
+	text := f.change()
+	if f.Because != "" {
+		text += " (" + f.Because + ")"
+	}
+	return text
+}
+
+func (f fact) change() string {
 	switch {
 	case f.Without == "":
 		return fmt.Sprintf("%s: %s", f.Name, f.With)
