@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The DomainPatch Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux
+
 package matrix
 
 import (

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The DomainPatch Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux
+
 package matrix
 
 import (
@@ -12,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -197,4 +200,19 @@ func (b *boot) cloudInitEdit() ([]string, error) {
 	before, errBefore := cloudInitFacts(data)
 	after, errAfter := cloudInitFacts(patched)
 	return edit(before, after), errors.Join(errBefore, errAfter)
+}
+
+// types adds the parts of a domain that the types of the release keep. The engine knows those of the newest alone:
+// what an earlier one drops more, rules put in again.
+func (p *player) types(t *testing.T, kept map[string][]release) {
+	paths := strings.Fields(string(p.ask(t, nil, "types")))
+	if len(paths) < 600 {
+		t.Fatalf("%d paths are not all of them", len(paths))
+	}
+	for _, path := range paths {
+		kept[path] = append(kept[path], p.release)
+		if p.release == newest && !strings.HasPrefix(path, "/domain/metadata/") && !inTable(path) { // metadata has a namespace
+			t.Errorf("%s keeps %s, and the engine's table does not: run make generate", newest, path)
+		}
+	}
 }

@@ -68,21 +68,6 @@ func since(fields map[release]map[string]bool) []string {
 	return lines
 }
 
-// types adds the parts of a domain that the types of the release keep. The engine knows those of the newest alone:
-// what an earlier one drops more, rules put in again.
-func (p *player) types(t *testing.T, kept map[string][]release) {
-	paths := strings.Fields(string(p.ask(t, nil, "types")))
-	if len(paths) < 600 {
-		t.Fatalf("%d paths are not all of them", len(paths))
-	}
-	for _, path := range paths {
-		kept[path] = append(kept[path], p.release)
-		if p.release == newest && !strings.HasPrefix(path, "/domain/metadata/") && !inTable(path) { // metadata has a namespace
-			t.Errorf("%s keeps %s, and the engine's table does not: run make generate", newest, path)
-		}
-	}
-}
-
 // inTable finds a path in the engine's table of what KubeVirt keeps.
 func inTable(path string) bool {
 	steps := strings.Split(path, "/")[2:] // behind the root
