@@ -47,7 +47,7 @@ func tellGuests(ctx context.Context, out string, w io.Writer) error {
 		began := time.Now()
 		with, without, err := lab.Compare(ctx, pairs[i])
 		if err != nil {
-			return fmt.Errorf("VM %s: %w", s.Name, err)
+			return err
 		}
 		fmt.Fprintf(w, "VM %s: both guests have reported after %s\n\n", s.Name, since(began))
 		if err := showFacts(w, s, with, without); err != nil {

@@ -108,7 +108,7 @@ func (ch *Chain) Boot(ctx context.Context, s *Scene) (*Pair, error) {
 		return nil, err
 	}
 	machine := func(boot *cluster.Boot, part string) Machine {
-		m := Machine{Domain: boot.Domain, VMI: vmi, Formats: s.Formats}
+		m := Machine{Name: fmt.Sprintf("VM %s %s patches", s.Name, part), Domain: boot.Domain, VMI: vmi, Formats: s.Formats}
 		if boot.CloudInit != nil {
 			m.CloudInit = filepath.Join(folder, part, "cloud-init.after.json")
 		}

@@ -22,6 +22,8 @@ const patience = 4 * time.Minute
 
 // Machine is a VM to start.
 type Machine struct {
+	// Name is how errors name it.
+	Name string
 	// Domain is what libvirt would be told on a node.
 	Domain []byte
 	// VMI is the VM, and CloudInit the file with its cloud-init data; empty for none.
@@ -79,7 +81,7 @@ type run struct {
 }
 
 // Start starts a machine and returns what its guest reported, when it has ended. Where it does not come so far, the
-// error holds the end of its console and what QEMU said. Nothing is left of it.
+// error holds the end of its console and what QEMU said, and then the cause. Nothing is left of it.
 func (l *Lab) Start(ctx context.Context, m Machine) (_ Report, err error) {
 	ctx, stop := context.WithTimeoutCause(ctx, patience, fmt.Errorf("the guest has not ended after %v", patience))
 	defer stop()
@@ -87,27 +89,36 @@ func (l *Lab) Start(ctx context.Context, m Machine) (_ Report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, host.Close()) }()
+	defer func() { err = errors.Join(host.Close(), err) }()
 	r := &run{lab: l, machine: m, host: host, root: host.Path("vm")}
+	report, traces, err := r.start(ctx)
+	if err != nil {
+		err = fmt.Errorf("%s%s: %w", traces, m.Name, err)
+	}
+	return report, err
+}
+
+// start also returns what a person needs to see where a guest fails that nobody has stopped.
+func (r *run) start(ctx context.Context) (_ Report, traces string, err error) {
 	file, err := r.prepare(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	session, err := host.Open(ctx, host.QEMUDriver(), r.taps()...)
+	session, err := r.host.Open(ctx, r.host.QEMUDriver(), r.taps()...)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	report, err := r.watch(ctx, session, file)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx) // whatever else follows from that
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("%w\n%s", err, r.traces())
+		traces = r.traces()
 	}
 	if closeErr := session.Close(); ctx.Err() == nil {
-		err = errors.Join(err, closeErr)
+		err = errors.Join(closeErr, err)
 	}
-	return report, err
+	return report, traces, err
 }
 
 // prepare writes all files of the machine, and returns that of its domain.
@@ -148,25 +159,31 @@ func (r *run) taps() []virsh.Tap {
 	return taps
 }
 
-// Compare starts a VM with its patches and without, side by side.
+// Compare starts a VM with its patches and without, side by side. Where one fails, the other one is stopped, of which
+// the error says nothing.
 func (l *Lab) Compare(ctx context.Context, p *Pair) (with, without Report, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	return compare(ctx, p, l.Start)
+}
+
+// errOther is why a guest is stopped whose report is of no use any more. It is one of errors for which there are no traces.
+var errOther = fmt.Errorf("the guest beside it has failed: %w", context.Canceled)
+
+func compare(ctx context.Context, p *Pair, start func(context.Context, Machine) (Report, error)) (with, without Report, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var withErr, withoutErr error
 	var both sync.WaitGroup
-	start := func(m Machine, report *Report, err *error) {
-		if *report, *err = l.Start(ctx, m); *err != nil {
-			cancel() // the other one is of no use
+	run := func(m Machine, report *Report, err *error) {
+		*report, *err = start(ctx, m)
+		switch {
+		case errors.Is(*err, errOther):
+			*err = nil // the other one tells
+		case *err != nil:
+			cancel(errOther)
 		}
 	}
-	both.Go(func() { start(p.With, &with, &withErr) })
-	both.Go(func() { start(p.Without, &without, &withoutErr) })
+	both.Go(func() { run(p.With, &with, &withErr) })
+	both.Go(func() { run(p.Without, &without, &withoutErr) })
 	both.Wait()
-	if withErr != nil {
-		withErr = fmt.Errorf("with patches: %w", withErr)
-	}
-	if withoutErr != nil {
-		withoutErr = fmt.Errorf("without patches: %w", withoutErr)
-	}
 	return with, without, errors.Join(withErr, withoutErr)
 }
