@@ -97,18 +97,14 @@ func mismatches(r *offline.CaseResult) error {
 
 // textOf is the text of the one node that a path selects.
 func textOf(domain []byte, path string) (string, error) {
-	doc, err := document.Parse(domain)
-	if err != nil {
-		return "", err
-	}
-	found, err := selectAll(path, doc)
+	found, err := texts(domain, path)
 	if err != nil {
 		return "", err
 	}
 	if len(found) != 1 {
 		return "", fmt.Errorf("%s selects %d nodes, not one", path, len(found))
 	}
-	return found[0].Text(), nil
+	return found[0], nil
 }
 
 // prove asks libvirt about a case. What libvirt refuses is part of the proof; the error is for all else.

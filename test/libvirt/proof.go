@@ -19,7 +19,8 @@ type Proof struct {
 	QEMU []string `json:"qemu,omitempty"`
 	// NoEffect is why nothing is other there.
 	NoEffect string `json:"noEffect,omitempty"`
-	// Idle are the rules of a sample without which QEMU's command line would be the same, and why.
+	// Idle are the rules of a sample without which QEMU's command line would be the same, and the places of those that
+	// merge, and why.
 	Idle map[string]string `json:"idle,omitempty"`
 	// NotKept are the paths of the patch of which libvirt keeps something else than the patch wrote, and why.
 	NotKept map[string]string `json:"notKept,omitempty"`

@@ -75,7 +75,7 @@ libvirt and QEMU, without KVM. QEMU or a guest shows the effect of %d of the %d 
 
 %s
 On QEMU's side, + is what is new and - what is gone, in an option or as a whole one; where libvirt puts the devices on
-their buses is left out. "not by" names a rule without which QEMU's command line is the same, and why. I/O limits of disks are QEMU's answer on its monitor
+their buses is left out. "not by" names a rule, or a place of one that merges, without which QEMU's command line is the same, and why. I/O limits of disks are QEMU's answer on its monitor
 ("blkdeviotune", "qemu/"), where libvirt sets them. Beside it is what the guest reports, and what it reports without the patch ("was"), and in
 brackets what makes a difference that the patch does not write itself; *anything* stands for what differs between machines or runs, and of a file of cloud-init only the lines that are new are shown. The guests are VMs of their own, so what a
 patch takes from a VM differs from the sample's. HERE is the folder of the test, and 001/002 the place on the bus of its USB device.
