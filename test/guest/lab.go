@@ -29,13 +29,14 @@ type Lab struct {
 	// Kernel is the package of the kernel that guests run.
 	Kernel string
 
-	dir            string
+	host           *virsh.Host // for what is temporary
 	kernel, initrd string
 	launcher       string // program
 	localizer      *localizer
 }
 
-// NewLab prepares the kernel, which it downloads the first time, and the initramfs. Close removes what is temporary.
+// NewLab prepares the kernel, which it downloads the first time, and the initramfs. Close removes what is temporary, and
+// so does the end of this process.
 //
 // It fails where a program or a package is missing, and names it, and where libvirt cannot start.
 func NewLab(ctx context.Context) (_ *Lab, err error) {
@@ -59,11 +60,11 @@ func NewLab(ctx context.Context) (_ *Lab, err error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "domainpatch-guest-")
+	host, err := virsh.NewHost()
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{Kernel: kernel.Package, dir: dir, kernel: kernel.Image, initrd: filepath.Join(dir, "initrd"), launcher: launcher, localizer: localizer}
+	l := &Lab{Kernel: kernel.Package, host: host, kernel: kernel.Image, initrd: host.Path("initrd"), launcher: launcher, localizer: localizer}
 	if err := l.buildInitramfs(ctx, kernel, folder); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
@@ -100,7 +101,7 @@ func need(program, remedy string) error {
 }
 
 func (l *Lab) buildInitramfs(ctx context.Context, kernel *linux.Kernel, folder string) error {
-	program := filepath.Join(l.dir, "init")
+	program := l.host.Path("init")
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./init")
 	build.Dir, build.Env = folder, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -110,8 +111,8 @@ func (l *Lab) buildInitramfs(ctx context.Context, kernel *linux.Kernel, folder s
 	if err != nil {
 		return err
 	}
-	return errors.Join(kernel.Initramfs(file, program), file.Close(), os.Chmod(l.dir, 0o755))
+	return errors.Join(kernel.Initramfs(file, program), file.Close())
 }
 
 // Close removes the initramfs.
-func (l *Lab) Close() error { return os.RemoveAll(l.dir) }
+func (l *Lab) Close() error { return l.host.Close() }

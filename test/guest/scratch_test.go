@@ -47,6 +47,16 @@ func newScratch(t *testing.T) *scratch {
 	return s
 }
 
+// holds tells whether anything is in the folder.
+func (s *scratch) holds(t *testing.T) bool {
+	t.Helper()
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries) > 0
+}
+
 // processes are the command lines that name the folder.
 func (s *scratch) processes(t *testing.T) []string {
 	t.Helper()
