@@ -21,7 +21,7 @@ import (
 func (k *Kernel) Initramfs(w io.Writer, program string) error {
 	files, err := k.withDependencies(k.wanted)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: remove %s, so that the kernel is downloaded anew", err, filepath.Dir(k.Image))
 	}
 	packed, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
 	if err != nil {

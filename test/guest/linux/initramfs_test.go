@@ -65,9 +65,11 @@ func entries(t *testing.T, data []byte) []string {
 	return found
 }
 
+// TestMissingModule wants the next step of whoever has a damaged folder.
 func TestMissingModule(t *testing.T) {
-	k := &Kernel{Package: "linux-image-test", wanted: []string{"virtio_blk"}}
-	if err := k.Initramfs(io.Discard, os.DevNull); err == nil || !strings.Contains(err.Error(), "linux-image-test has no module virtio_blk") {
-		t.Errorf("got error %v", err)
+	k := &Kernel{Package: "linux-image-test", Image: "/bin/guest/vmlinuz-test", wanted: []string{"virtio_blk"}}
+	const want = "linux-image-test has no module virtio_blk: remove /bin/guest, so that the kernel is downloaded anew"
+	if err := k.Initramfs(io.Discard, os.DevNull); err == nil || err.Error() != want {
+		t.Errorf("got error %v, want %s", err, want)
 	}
 }
