@@ -90,7 +90,8 @@ func bootScenes(ctx context.Context, scenes []*guest.Scene, out string, w io.Wri
 
 // showFacts prints what the guests say about each sample. A file that several samples change is shown once.
 func showFacts(w io.Writer, s *guest.Scene, with, without guest.Report) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "PATCH\tTHE GUEST SEES\tWITHOUT\tWITH\tWHY, IF NOT BY THE PATCH ITSELF")
 	var files []string
 	for _, proof := range s.Proofs {
@@ -109,6 +110,9 @@ func showFacts(w io.Writer, s *guest.Scene, with, without guest.Report) error {
 	}
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	for line := range strings.Lines(text.String()) {
+		fmt.Fprintln(w, strings.TrimRight(line, " \n")) // a cell that is empty at the end still has its width
 	}
 	for _, name := range files {
 		fmt.Fprintln(w)
