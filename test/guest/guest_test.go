@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -24,9 +23,7 @@ var times = flag.Int("times", 1, "how often each pair of guests is started")
 
 // TestGuestsSeePatches goes from the samples to guests: one cluster for all VMs, then two guests at a time.
 func TestGuestsSeePatches(t *testing.T) {
-	if os.Getenv(virsh.Enable) == "" {
-		t.Skipf("needs Debian's libvirt and QEMU: run make test-guest, or set %s=1", virsh.Enable)
-	}
+	virsh.SkipUnlessEnabled(t)
 	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	files := newScratch(t)

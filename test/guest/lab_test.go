@@ -19,9 +19,7 @@ import (
 
 // TestKilledLabLeavesNothing kills a process that has a lab: the test itself, in a second process.
 func TestKilledLabLeavesNothing(t *testing.T) {
-	if os.Getenv(virsh.Enable) == "" {
-		t.Skipf("needs Debian's libvirt and QEMU: run make test-guest, or set %s=1", virsh.Enable)
-	}
+	virsh.SkipUnlessEnabled(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	const victim, ready = "DOMAINPATCH_GUEST_VICTIM", "the lab is ready\n"

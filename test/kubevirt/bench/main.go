@@ -53,7 +53,7 @@ func (b *bench) run(ctx context.Context, w io.Writer) error {
 	case b.output != "markdown" && b.output != "json":
 		return fmt.Errorf("-o %s is neither markdown nor json", b.output)
 	case b.dir == "":
-		return b.enter(ctx)
+		return sidecar.Enter(ctx, build)
 	}
 	r, err := b.measure(ctx)
 	if err != nil {
@@ -65,20 +65,6 @@ func (b *bench) run(ctx context.Context, w io.Writer) error {
 		return enc.Encode(r)
 	}
 	return r.markdown(w)
-}
-
-// enter builds the programs and runs bench again, as a sidecar would run: the stock shim has the folder
-// of its socket compiled in, so it must be a private one.
-func (b *bench) enter(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	if err := build(ctx, dir); err != nil {
-		return err
-	}
-	return sidecar.Enter(ctx, dir, append([]string{"-programs", dir}, os.Args[1:]...))
 }
 
 // report is what one run measures.

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 
@@ -40,7 +41,7 @@ func newInput() (input, error) {
 	if in.doc, err = launcher.Encode(in.spec); err != nil {
 		return input{}, err
 	}
-	in.json, err = encode(vmi)
+	in.json, err = json.Marshal(vmi)
 	return in, err
 }
 
@@ -66,6 +67,6 @@ func (in input) of(s scenario) (doc, want, vmi []byte, err error) {
 	if s.vendor != "" {
 		object.Annotations[vendorAnnotation] = s.vendor
 	}
-	vmi, err = encode(object)
+	vmi, err = json.Marshal(object)
 	return doc, want, vmi, err
 }

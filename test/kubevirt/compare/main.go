@@ -8,7 +8,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -69,15 +68,7 @@ func enter(ctx context.Context) error {
 	if err := lookUp(); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "compare")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	if err := build(ctx, dir); err != nil {
-		return err
-	}
-	return sidecar.Enter(ctx, dir, append([]string{"-programs", dir}, os.Args[1:]...))
+	return sidecar.Enter(ctx, build)
 }
 
 // page judges, measures and writes all down.
@@ -100,6 +91,3 @@ func (c *comparison) page(ctx context.Context) (string, error) {
 	}
 	return text, nil
 }
-
-// encode is the VMI as a hook gets it.
-func encode(object any) ([]byte, error) { return json.Marshal(object) }

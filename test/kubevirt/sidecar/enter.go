@@ -11,14 +11,23 @@ import (
 	"syscall"
 )
 
-// Enter runs this program again with the arguments where SocketDir is a folder of its own, below dir, and waits for
-// its end. KubeVirt's stock shim has SocketDir compiled in. In dir is the program launcher of cmd/launcher.
-func Enter(ctx context.Context, dir string, args []string) error {
+// Enter builds programs into a temporary folder, runs this program again with "-programs FOLDER" and its own arguments
+// where SocketDir is a folder of its own, and waits for its end. KubeVirt's stock shim has SocketDir compiled in. Among
+// the programs is the launcher of cmd/launcher.
+func Enter(ctx context.Context, build func(ctx context.Context, dir string) error) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	all := append([]string{"sidecar", "--sockets", filepath.Join(dir, "sockets"), "--name", "c", self}, args...)
+	dir, err := os.MkdirTemp("", filepath.Base(self))
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := build(ctx, dir); err != nil {
+		return err
+	}
+	all := append([]string{"sidecar", "--sockets", filepath.Join(dir, "sockets"), "--name", "c", self, "-programs", dir}, os.Args[1:]...)
 	inside := exec.CommandContext(ctx, filepath.Join(dir, "launcher"), all...)
 	inside.Stdout, inside.Stderr = os.Stdout, os.Stderr
 	inside.Cancel = func() error { return inside.Process.Signal(syscall.SIGTERM) }

@@ -10,16 +10,22 @@ import (
 	"testing"
 )
 
-// Enable is the environment variable that lets tests run libvirt. The targets of the Makefile that need Debian's
+// enable is the environment variable that lets tests run libvirt. The targets of the Makefile that need Debian's
 // packages install them and set it; the other tests do without.
-const Enable = "DOMAINPATCH_LIBVIRT"
+const enable = "DOMAINPATCH_LIBVIRT"
+
+// SkipUnlessEnabled skips a test where libvirt is not enabled.
+func SkipUnlessEnabled(t testing.TB) {
+	t.Helper()
+	if os.Getenv(enable) == "" {
+		t.Skipf("needs Debian's libvirt and QEMU: run make test-system, or set %s=1", enable)
+	}
+}
 
 // ForTest makes a host for a test, which is skipped where libvirt is not enabled.
 func ForTest(t testing.TB) *Host {
 	t.Helper()
-	if os.Getenv(Enable) == "" {
-		t.Skipf("needs Debian's libvirt and QEMU: run make test-libvirt, or set %s=1", Enable)
-	}
+	SkipUnlessEnabled(t)
 	h, err := NewHost()
 	if err != nil {
 		t.Fatal(err)
