@@ -49,41 +49,13 @@ func DumpInactive(domain []byte) (*api.DomainSpec, error) {
 // forget drops what libvirt does not keep of KubeVirt's structs: aliases
 // without the prefix ua-, and fields that exist in KubeVirt only.
 func forget(d *api.Devices) {
-	var aliases []**api.Alias
+	for _, alias := range aliases(d) {
+		if *alias != nil && !(*alias).IsUserDefined() {
+			*alias = nil
+		}
+	}
 	for i := range d.Disks {
-		disk := &d.Disks[i]
-		disk.Capacity, disk.FilesystemOverhead = nil, nil
-		if disk.Target.Tray == "closed" {
-			disk.Target.Tray = ""
-		}
-		switch disk.Type {
-		case "block":
-			disk.Source.Name = ""
-		case "vhostuser":
-			disk.Snapshot = "no"
-		}
-		aliases = append(aliases, &disk.Alias)
-	}
-	for i := range d.Controllers {
-		aliases = append(aliases, &d.Controllers[i].Alias)
-	}
-	for i := range d.HostDevices {
-		aliases = append(aliases, &d.HostDevices[i].Alias)
-	}
-	for i := range d.Inputs {
-		aliases = append(aliases, &d.Inputs[i].Alias)
-	}
-	for i := range d.Serials {
-		aliases = append(aliases, &d.Serials[i].Alias)
-	}
-	for i := range d.Consoles {
-		aliases = append(aliases, &d.Consoles[i].Alias)
-	}
-	for i := range d.SoundCards {
-		aliases = append(aliases, &d.SoundCards[i].Alias)
-	}
-	for i := range d.Watchdogs {
-		aliases = append(aliases, &d.Watchdogs[i].Alias)
+		forgetOfDisk(&d.Disks[i])
 	}
 	for i := range d.Controllers {
 		if d.Controllers[i].Model == "none" {
@@ -92,11 +64,6 @@ func forget(d *api.Devices) {
 	}
 	if d.Ballooning != nil && d.Ballooning.Model == "none" {
 		d.Ballooning.Address = nil
-	}
-	for _, alias := range aliases {
-		if *alias != nil && !(*alias).IsUserDefined() {
-			*alias = nil
-		}
 	}
 	for i := range d.Graphics {
 		if graphics := &d.Graphics[i]; graphics.Port > 0 && graphics.AutoPort == "" {
@@ -108,6 +75,48 @@ func forget(d *api.Devices) {
 			filesystem.AccessMode = ""
 		}
 	}
+}
+
+func forgetOfDisk(disk *api.Disk) {
+	disk.Capacity, disk.FilesystemOverhead = nil, nil
+	if disk.Target.Tray == "closed" {
+		disk.Target.Tray = ""
+	}
+	switch disk.Type {
+	case "block":
+		disk.Source.Name = ""
+	case "vhostuser":
+		disk.Snapshot = "no"
+	}
+}
+
+// aliases are the places of those that KubeVirt's structs hold.
+func aliases(d *api.Devices) (all []**api.Alias) {
+	for i := range d.Disks {
+		all = append(all, &d.Disks[i].Alias)
+	}
+	for i := range d.Controllers {
+		all = append(all, &d.Controllers[i].Alias)
+	}
+	for i := range d.HostDevices {
+		all = append(all, &d.HostDevices[i].Alias)
+	}
+	for i := range d.Inputs {
+		all = append(all, &d.Inputs[i].Alias)
+	}
+	for i := range d.Serials {
+		all = append(all, &d.Serials[i].Alias)
+	}
+	for i := range d.Consoles {
+		all = append(all, &d.Consoles[i].Alias)
+	}
+	for i := range d.SoundCards {
+		all = append(all, &d.SoundCards[i].Alias)
+	}
+	for i := range d.Watchdogs {
+		all = append(all, &d.Watchdogs[i].Alias)
+	}
+	return all
 }
 
 // addQ35Devices adds what every q35 machine of libvirt's has: KubeVirt starts
