@@ -246,11 +246,24 @@ func TestOriginOfCircles(t *testing.T) {
 	}
 }
 
+// TestOriginOfNothing wants a value that is not written out to stand at its key, not at what comes next.
+func TestOriginOfNothing(t *testing.T) {
+	origin := &Origin{doc: &source{file: "f.yaml", data: []byte("? a\n? b\n:\nc:\n\nd:\n  ''\ne:\n- \n? f\n")}}
+	for field, want := range map[string]string{
+		"a": "f.yaml:1:3", "b": "f.yaml:2:3", "c": "f.yaml:4:3", "d": "f.yaml:7:3", "e[0]": "f.yaml:9:2", "f": "f.yaml:10:3",
+	} {
+		if got := origin.Position(field, 0).String(); got != want {
+			t.Errorf("%s is at %s, want %s", field, got, want)
+		}
+	}
+}
+
 // FuzzPosition looks for fields and offsets whose place cannot be told without a panic, or is not in the file.
 func FuzzPosition(f *testing.F) {
 	f.Add([]byte(patchHead+"  domain:\n  - op: set\n    path: >\n     /a\n\n     b\n"), "spec.domain[0].path", 5)
 	f.Add([]byte("a: \"\\\n \\u00e9'\\\"\""), "a", 2)
 	f.Add([]byte(`{"a":["\ud83d\ude00b", "x\ud800"]}`), "a[0]", 1)
+	f.Add([]byte("? 0\n"), "0", 1)
 	f.Fuzz(func(t *testing.T, data []byte, field string, offset int) {
 		if bytes.ContainsAny(data, "\r\u0085\u2028\u2029") {
 			t.Skip("YAML ends lines there, editors do not")

@@ -51,12 +51,15 @@ func (o *Origin) JSON() []byte {
 // bytes, in the text of that value. Where there is no such field, it is where the nearest
 // field around it starts. The empty path is the object itself.
 func (o *Origin) Position(field string, offset int) Position {
-	_, n, missing := o.find(field)
+	key, n, missing := o.find(field)
 	switch {
 	case o == nil:
 		return Position{}
 	case n == nil:
 		return Position{File: o.doc.file}
+	case key != nil && n.ShortTag() == "!!null" && n.Value == "" && n.Line > key.Line:
+		// The parser places the value that "? key" lacks at whatever comes next, or behind the last line.
+		return o.doc.position(key)
 	}
 	at := o.doc.position(n)
 	if !missing && offset > 0 && n.Kind == yaml.ScalarNode {
