@@ -209,7 +209,8 @@ func TestProgramIsStopped(t *testing.T) {
 			}()
 			return ctx
 		}, context.Canceled, "the caller gave up"},
-		"Floods": {"its output never ends, though nobody reads it", `(trap '' PIPE; while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done) 2>/dev/null & echo $! >"$PID_FILE"`,
+		// It has the two seconds that the output may stay open: in short lines a busy machine would not get to 4 MiB.
+		"Floods": {"its output never ends, though nobody reads it", `line=$(printf %65536s); (trap '' PIPE; while :; do echo "$line"; done) 2>/dev/null & echo $! >"$PID_FILE"`,
 			func(t *testing.T, _ string) context.Context { return soon(t) }, errTooMuchOutput, "4 MiB that KubeVirt takes"},
 		"KeepsStdout": {"its output never ends", `sleep 300 & echo $! >"$PID_FILE"; echo out`,
 			func(t *testing.T, _ string) context.Context { return soon(t) }, nil, "redirect the output of that process"},
