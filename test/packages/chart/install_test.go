@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"helm.sh/helm/v4/pkg/action"
@@ -109,7 +110,7 @@ func start(t *testing.T) *server {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		t.Setenv("KUBEBUILDER_ASSETS", filepath.Join("..", "..", "..", "bin", "controlplane"))
 	}
-	env := &envtest.Environment{}
+	env := &envtest.Environment{ControlPlaneStartTimeout: 2 * time.Minute, ControlPlaneStopTimeout: time.Minute} // on a busy machine
 	config, err := env.Start()
 	if err != nil {
 		t.Fatalf("cannot start a control plane, run make controlplane first: %v", err)
