@@ -18,6 +18,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
@@ -39,7 +40,8 @@ func (s *suite) lead(t *testing.T, sweepAfter time.Duration) (*Reconciler, clien
 	t.Helper()
 	mgr, err := ctrl.NewManager(s.Env.Config, ctrl.Options{
 		Scheme: testcluster.Scheme(t), Metrics: metricsserver.Options{BindAddress: "0"},
-		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{&corev1.ConfigMap{}: CacheOptions()}},
+		Controller: config.Controller{SkipNameValidation: new(true)}, // the tests may run more than once
+		Cache:      cache.Options{ByObject: map[client.Object]cache.ByObject{&corev1.ConfigMap{}: CacheOptions()}},
 	})
 	mustNot(t, err, "cannot create a manager")
 	r := &Reconciler{
