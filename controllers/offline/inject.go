@@ -217,7 +217,7 @@ func MemberOrNew(n *yaml.Node, name string) *yaml.Node {
 	if n.Kind != yaml.MappingNode {
 		n.Kind, n.Tag, n.Value, n.Style = yaml.MappingNode, "!!map", "", 0
 	}
-	if _, value := member(n, name, 1); value != nil {
+	if _, value := ownMember(n, name); value != nil {
 		return value
 	}
 	value := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}

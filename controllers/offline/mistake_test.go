@@ -238,7 +238,7 @@ spec:
 
 // TestOriginOfCircles checks that aliases and merges that go in circles end.
 func TestOriginOfCircles(t *testing.T) {
-	for _, text := range []string{"spec: &a\n  <<: *a\n", "spec: &a [*a]\n", "&a {spec: *a}\n"} {
+	for _, text := range []string{"spec: &a\n  <<: *a\n", "spec: &a\n  <<: *a\n  <<: *a\n", "spec: &a [*a]\n", "&a {spec: *a}\n"} {
 		origin := &Origin{doc: &source{file: "f.yaml", data: []byte(text)}}
 		if got := origin.Position("spec.spec.domain[0][0].path", 1); got.Line != 1 && got.Line != 2 {
 			t.Errorf("%q: %v", text, got)
@@ -258,31 +258,72 @@ func TestOriginOfNothing(t *testing.T) {
 	}
 }
 
+// TestOriginInEmptyText wants offsets in a text that is empty at that text: what follows it may be no line of the file.
+func TestOriginInEmptyText(t *testing.T) {
+	for text, want := range map[string]string{"a: |\n": "f.yaml:1:4", "a: ''\n": "f.yaml:1:4", "a: !!str\n": "f.yaml:1:4", "a: |+\n\n": "f.yaml:2:1"} {
+		origin := &Origin{doc: &source{file: "f.yaml", data: []byte(text)}}
+		if got := origin.Position("a", 3).String(); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
+
+// TestByteOrderMark wants it to be no column, and to keep nothing from being read.
+func TestByteOrderMark(t *testing.T) {
+	for text, want := range map[string]string{"\ufeffa: b\n": "f.yaml:1:5", "\ufeff{\"a\": \"b\"}": "f.yaml:1:9", "\ufeff---\n": "", "\ufeff# none\n": "", "\ufeff--- {a: b}\n": "f.yaml:1:10"} {
+		got := ""
+		for _, doc := range sources("f.yaml", []byte(text)) {
+			got += (&Origin{doc: doc}).Position("a", 1).String()
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // FuzzPosition looks for fields and offsets whose place cannot be told without a panic, or is not in the file.
 func FuzzPosition(f *testing.F) {
 	f.Add([]byte(patchHead+"  domain:\n  - op: set\n    path: >\n     /a\n\n     b\n"), "spec.domain[0].path", 5)
 	f.Add([]byte("a: \"\\\n \\u00e9'\\\"\""), "a", 2)
 	f.Add([]byte(`{"a":["\ud83d\ude00b", "x\ud800"]}`), "a[0]", 1)
 	f.Add([]byte("? 0\n"), "0", 1)
+	f.Add([]byte("\ufeff---\n"), "a", 0)
+	f.Add([]byte("--- |\n"), "", 1)
+	f.Add([]byte("a: &a {<<: *a, <<: *a}\n"), "a.b", 0)
+	f.Add([]byte("a: 1\r\na: |+\r\n é\r\n\r\n"), "a", 3)
+	f.Add([]byte("\xff\xfea\x00:\x00 \x001\x00\x28\x20a\x00:\x00 \x001\x00"), "a", 0)
 	f.Fuzz(func(t *testing.T, data []byte, field string, offset int) {
-		if bytes.ContainsAny(data, "\r\u0085\u2028\u2029") {
-			t.Skip("YAML ends lines there, editors do not")
-		}
+		hasPlaces := linesAsInEditors(data)
 		for _, s := range sources("f", data) {
 			asJSON, err := s.toJSON()
 			for _, m := range Mistakes(err) {
-				if m.Line > 1+bytes.Count(data, []byte("\n")) {
-					t.Errorf("%v is in no line of %q", m, data)
+				behind := 1 + s.above + bytes.Count(s.data, []byte("\n")) // where a document ends too early
+				if hasPlaces && !isPlace(s, m.Position) && (m.Column > 0 || m.Line != behind) {
+					t.Errorf("%v is not in %q", m, data)
 				}
 			}
 			origin := &Origin{doc: s}
-			at := origin.Position(field, offset)
-			if _, ok := s.line(at.Line); asJSON != nil && at.Line > 0 && !ok && len(s.data) > 0 {
-				t.Errorf("%v is in no line of %q", at, s.data)
+			for _, at := range []Position{origin.Position(field, offset), origin.keyPosition(field)} {
+				if hasPlaces && asJSON != nil && at.Line > 0 && !isPlace(s, at) {
+					t.Errorf("%v is not in %q", at, s.data)
+				}
+				_ = origin.Excerpt(at)
 			}
-			_ = origin.Excerpt(at)
 		}
 	})
+}
+
+// linesAsInEditors says whether YAML finds the lines of a text where editors do: it also ends them at a carriage return
+// and at three characters of Unicode, and takes UTF-16.
+func linesAsInEditors(data []byte) bool {
+	ends := bytes.ContainsAny(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), "\r\u0085\u2028\u2029")
+	return !ends && !bytes.HasPrefix(data, []byte("\xff\xfe")) && !bytes.HasPrefix(data, []byte("\xfe\xff"))
+}
+
+// isPlace says whether a line and a column are in the document, or the column right behind its line.
+func isPlace(d *source, at Position) bool {
+	line, ok := d.line(at.Line)
+	return ok && at.Column <= 1+utf8.RuneCount(line)
 }
 
 // TestPlaceInDocument wants errors of the documents to have their place in them, with and without a patch that

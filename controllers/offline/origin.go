@@ -83,14 +83,14 @@ func (o *Origin) find(field string) (key, n *yaml.Node, missing bool) {
 	}
 	n = o.doc.node()
 	for _, i := range o.items {
-		_, items := member(n, "items", maxMerges)
+		_, items := member(n, "items")
 		if n = element(items, i); n == nil {
 			return nil, o.doc.node(), true
 		}
 	}
 	for rest := field; rest != ""; {
 		name, behind := fieldOf(n, rest)
-		childKey, child := member(n, name, maxMerges)
+		childKey, child := member(n, name)
 		if index, ok := strings.CutPrefix(rest, "["); ok {
 			var digits string
 			digits, behind, _ = strings.Cut(index, "]")
@@ -130,25 +130,34 @@ func fieldOf(n *yaml.Node, path string) (name, behind string) {
 	return name, behind
 }
 
-// maxMerges is how many merge keys are followed for one field: they may go in a circle.
+// maxMerges is how many mappings are searched for one field: those that are merged may go in a circle.
 const maxMerges = 32
 
 // member is a field of a mapping, the last one of its name, also of one that is merged into it.
-func member(n *yaml.Node, name string, merges int) (key, value *yaml.Node) {
-	n = dereferenced(n)
-	if n == nil || n.Kind != yaml.MappingNode || merges == 0 {
-		return nil, nil
+func member(n *yaml.Node, name string) (key, value *yaml.Node) {
+	left := maxMerges
+	var search func(n *yaml.Node) (key, value *yaml.Node)
+	search = func(n *yaml.Node) (key, value *yaml.Node) {
+		n = dereferenced(n)
+		if left--; left < 0 || n == nil || n.Kind != yaml.MappingNode {
+			return nil, nil
+		}
+		key, value = ownMember(n, name)
+		for i := 0; i+1 < len(n.Content) && value == nil; i += 2 {
+			if n.Content[i].Value == "<<" {
+				key, value = search(n.Content[i+1])
+			}
+		}
+		return key, value
 	}
+	return search(n)
+}
+
+// ownMember is a field that a mapping has itself, the last one of its name.
+func ownMember(n *yaml.Node, name string) (key, value *yaml.Node) {
 	for i := len(n.Content) - 2; i >= 0; i -= 2 {
 		if n.Content[i].Value == name {
 			return n.Content[i], n.Content[i+1]
-		}
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == "<<" {
-			if key, value = member(n.Content[i+1], name, merges-1); value != nil {
-				return key, value
-			}
 		}
 	}
 	return nil, nil

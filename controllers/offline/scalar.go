@@ -18,7 +18,7 @@ import (
 // indentation and folded lines need no rules of their own.
 func (d *source) inScalar(n *yaml.Node, offset int) Position {
 	source := -1
-	if n.Column <= maxShownLine {
+	if n.Column <= maxShownLine && n.Value != "" { // the text of an empty one may be behind the last line
 		source = d.offset(n.Line, n.Column)
 	}
 	if source < 0 {

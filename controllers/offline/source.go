@@ -30,8 +30,12 @@ type source struct {
 	told int // mistakes of reading
 }
 
+// byteOrderMark is what some editors put first into a file, and count as no column.
+const byteOrderMark = "\ufeff"
+
 // sources cuts a file where a line starts with ---, which stays with what follows it.
 func sources(file string, data []byte) []*source {
+	data = bytes.TrimLeft(data, byteOrderMark)
 	var all []*source
 	start, above, line := 0, 0, 0
 	add := func(end int) {
@@ -67,7 +71,7 @@ func (d *source) isComment() bool {
 		if isSeparator(line) {
 			line = bytes.TrimSpace(line[3:])
 		}
-		if len(line) > 0 && line[0] != '#' && line[0] != '%' && string(line) != "..." && string(line) != "\ufeff" {
+		if len(line) > 0 && line[0] != '#' && line[0] != '%' && string(line) != "..." && string(line) != byteOrderMark {
 			return false
 		}
 	}
