@@ -165,7 +165,12 @@ fuzz: ## Fuzz what reads foreign bytes, each target for FUZZTIME (50000x: so man
 		for target in $$(go test -list '^Fuzz' $$package | sed -n '/^Fuzz/p'); do \
 			printf '%s %s for $(FUZZTIME): ' $${package##*/domainpatch/} $$target; \
 			if go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$package >out/fuzz.log 2>&1; \
-			then sed -n 's/^fuzz: elapsed: //p' out/fuzz.log | tail -n 1; else echo FAILED; cat out/fuzz.log; exit 1; fi; \
+			then sed -n 's/^fuzz: elapsed: //p' out/fuzz.log | tail -n 1; continue; fi; \
+			echo FAILED; cat out/fuzz.log; \
+			sed -n 's/^ *Failing input written to //p' out/fuzz.log | while read -r input; do \
+				echo "$$package $$input:"; cat "$$(go list -f '{{.Dir}}' $$package)/$$input"; \
+			done; \
+			exit 1; \
 		done; \
 	done
 
