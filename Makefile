@@ -162,7 +162,8 @@ FUZZTIME ?= 50000x
 .PHONY: fuzz
 fuzz: ## Fuzz what reads foreign bytes, each target for FUZZTIME (50000x: so many inputs; or a time such as 10m)
 	@mkdir -p out; for package in $$(go list ./api/... ./patch/... ./controllers/offline); do \
-		for target in $$(go test -list '^Fuzz' $$package | sed -n '/^Fuzz/p'); do \
+		targets=$$(go test -list '^Fuzz' $$package) || { echo "$$targets"; exit 1; }; \
+		for target in $$(echo "$$targets" | sed -n '/^Fuzz/p'); do \
 			printf '%s %s for $(FUZZTIME): ' $${package##*/domainpatch/} $$target; \
 			if go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$package >out/fuzz.log 2>&1; \
 			then sed -n 's/^fuzz: elapsed: //p' out/fuzz.log | tail -n 1; continue; fi; \
