@@ -43,6 +43,7 @@ func (v *VMI) locate(err error) error {
 // ParseVMI reads a VirtualMachineInstance, or makes one of a VirtualMachine's template
 // as KubeVirt does: the VM's name and namespace; the template's labels, annotations and
 // spec. A VirtualMachineInstanceReplicaSet and a VirtualMachinePool give one that has their name. YAML or JSON. A missing namespace is "default".
+// Documents behind it are passed over, but for a second VM: nobody could tell which of them is meant.
 func ParseVMI(data []byte) (*VMI, error) { return parseVMI("", data) }
 
 // VMI is ParseVMI for a file, which errors name.
@@ -67,7 +68,28 @@ func parseVMI(file string, data []byte) (*VMI, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := noSecondVM(sources(file, data)); err != nil {
+		return nil, err
+	}
 	return vmiOf(object)
+}
+
+// noSecondVM refuses the documents of a file behind the first where one is of the templates' kinds.
+func noSecondVM(docs []*source) error {
+	for _, doc := range docs[min(1, len(docs)):] {
+		asJSON, err := doc.toJSON()
+		if err != nil {
+			return err
+		}
+		object, err := decodeObject(asJSON)
+		if err != nil {
+			return err
+		}
+		if kind, _ := object["kind"].(string); templates[kind] != nil {
+			return doc.mistake(doc.position(doc.node()), "", "", fmt.Errorf("a second VM, a %s: name a file with the one that is meant", kind))
+		}
+	}
+	return nil
 }
 
 // templates are the kinds that VMs come from, with the fields that lead to what they start with.
