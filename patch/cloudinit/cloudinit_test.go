@@ -119,6 +119,7 @@ func TestDocumentRefusals(t *testing.T) {
 		"MIME for some": {"cloud-init wants the version", "Content-Type: multipart/mixed; boundary=\"x\"\n\n--x\n", "give it the header MIME-Version: 1.0", "userData"},
 		"gzip":          {"as JSON leaves it", "\x1f\ufffd\x08\x00abc", "is gzip data, and only a #cloud-config, alone or in MIME multi-part, can be edited: KubeVirt hands user data to hooks as JSON text, which destroys gzip; give it uncompressed", "userData"},
 		"gzip 2":        {"as other readers leave it", "\x1f\u008b\x08\x00abc", "is gzip data, and only", "userData"},
+		"mark":          {"cloud-init does not know it, and no editor shows it", "\ufeff#cloud-config\na: 1\n", "is text behind a byte order mark, and only a #cloud-config, alone or in MIME multi-part, can be edited: save it without the mark", "userData"},
 		"binary":        {"", "\x7fELF\x02\x01", "is binary, and only a #cloud-config, alone or in MIME multi-part, can be edited: give a #cloud-config", "userData"},
 		"no header":     {"cloud-init ignores it", "password: geheim\n", "is of a kind that cloud-init does not know, and only a #cloud-config, alone or in MIME multi-part, can be edited: begin it with #cloud-config if it is one", "userData"},
 		"late header":   {"old versions of cloud-init ignore it", "\n#cloud-config\na: 1\n", "lower case at its very first byte", "userData"},

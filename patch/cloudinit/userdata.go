@@ -27,6 +27,7 @@ var foreignFormats = []format{
 	{"#upstart-job", "an upstart job", "turn it into write_files of a #cloud-config"},
 	{"## template: jinja", "a jinja template", "write the values out in a #cloud-config"},
 	{"#!", "a script", "turn it into runcmd or write_files of a #cloud-config"},
+	{"\ufeff", "text behind a byte order mark", "save it without the mark"},
 	{"Content-Type:", "a MIME message that cloud-init does not know for one", "give it the header MIME-Version: 1.0 in its first 4096 bytes"},
 	{"\x1f\u008b", "gzip data", gzipAdvice},
 	{"\x1f" + string(utf8.RuneError), "gzip data", gzipAdvice},
