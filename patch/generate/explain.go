@@ -24,7 +24,7 @@ func explained(p *pair, failure error) error {
 			if len(id.Paths) == 0 {
 				what = "are there, and libvirt takes one"
 			}
-			return fmt.Errorf("%s: two <%s> %s, so rules cannot tell them apart: correct the wanted domain: %w", document.Location(n, ""), n.Data, what, failure)
+			return fmt.Errorf("%s of the wanted domain: two <%s> %s, so rules cannot tell them apart: correct it: %w", document.Location(n, ""), n.Data, what, failure)
 		}
 	}
 	return failure
