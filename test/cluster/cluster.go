@@ -160,7 +160,7 @@ func (c *Cluster) stopAll() error {
 	left, err := childrenOn(c.dir)
 	errs = append(errs, err)
 	for _, process := range left {
-		errs = append(errs, fmt.Errorf("had to kill %s", process), process.kill())
+		errs = append(errs, fmt.Errorf("had to kill %s", process), process.Kill())
 	}
 	return errors.Join(append(errs, os.RemoveAll(c.dir))...)
 }

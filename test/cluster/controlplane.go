@@ -185,7 +185,7 @@ func (c *Cluster) runServers(ctx context.Context) error {
 				return err
 			}
 			for _, process := range left {
-				_ = process.kill() // tried again
+				_ = process.Kill() // tried again
 			}
 		}
 	}

@@ -6,19 +6,19 @@
 package cluster
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/domainpatch/domainpatch/test/processes"
 )
 
 // grace is how long a process has to end after SIGTERM.
@@ -145,45 +145,9 @@ func tail(file string) string {
 	return strings.Join(lines[max(0, len(lines)-10):], "\n")
 }
 
-// child is a process that was found by its command line.
-type child struct {
-	pid     int
-	command string
-}
-
-func (c child) String() string { return fmt.Sprintf("process %d (%s)", c.pid, c.command) }
-
-func (c child) kill() error {
-	if err := syscall.Kill(c.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return err
-	}
-	return nil
-}
-
 // childrenOn finds the children of this process whose command line names a folder: those that
-// were started to work on it, whoever started them. One that has ended has no command line.
-func childrenOn(folder string) ([]child, error) {
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		return nil, err
-	}
-	isOurs := []byte(fmt.Sprintf("\nPPid:\t%d\n", os.Getpid()))
-	var found []child
-	for _, file := range files {
-		command, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(command, []byte(folder)) {
-			continue
-		}
-		dir := filepath.Dir(file)
-		status, err := os.ReadFile(filepath.Join(dir, "status"))
-		if err != nil || !bytes.Contains(status, isOurs) {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(dir))
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, child{pid, strings.ReplaceAll(strings.Trim(string(command), "\x00"), "\x00", " ")})
-	}
-	return found, nil
+// were started to work on it, whoever started them.
+func childrenOn(folder string) ([]processes.Process, error) {
+	found, err := processes.On(folder)
+	return slices.DeleteFunc(found, func(p processes.Process) bool { return p.Parent != os.Getpid() }), err
 }

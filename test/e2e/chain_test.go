@@ -25,6 +25,7 @@ import (
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/test/cluster"
 	"github.com/domainpatch/domainpatch/test/cluster/appliance"
+	"github.com/domainpatch/domainpatch/test/scratch"
 )
 
 // TestChain goes from patches and VMs to domains, with one cluster for all cases: they run one
@@ -36,7 +37,7 @@ func TestChain(t *testing.T) {
 	}
 	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	files := newScratch(t)
+	files := scratch.New(t)
 	c, err := cluster.Start(ctx, cluster.Options{Logs: filepath.Join(root, "out", "e2e")})
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +55,7 @@ func TestChain(t *testing.T) {
 		if err := c.Stop(); err != nil {
 			t.Errorf("Stop: %v", err)
 		}
-		files.checkEmpty(t)
+		files.CheckEmpty(t)
 	})
 }
 
@@ -276,7 +277,7 @@ func (s *scene) sidecarGateOff() {
 // TestStartInterrupted stops the start of a cluster half way: nothing may be left of it.
 func TestStartInterrupted(t *testing.T) {
 	logs := t.TempDir()
-	files := newScratch(t)
+	scratch.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	c, err := cluster.Start(ctx, cluster.Options{Logs: logs, Progress: func(what string, _ time.Duration) {
@@ -287,7 +288,6 @@ func TestStartInterrupted(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Start(...): got cluster %v and error %v, want %v", c, err, context.Canceled)
 	}
-	files.checkEmpty(t)
 }
 
 // TestStartWithoutPrograms is how a new contributor meets this package.

@@ -11,12 +11,16 @@ import (
 	"flag"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/domainpatch/domainpatch/test/cluster"
 	"github.com/domainpatch/domainpatch/test/libvirt/virsh"
+	"github.com/domainpatch/domainpatch/test/processes"
+	"github.com/domainpatch/domainpatch/test/scratch"
 )
 
 var times = flag.Int("times", 1, "how often each pair of guests is started")
@@ -26,7 +30,7 @@ func TestGuestsSeePatches(t *testing.T) {
 	virsh.SkipUnlessEnabled(t)
 	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
-	files := newScratch(t)
+	files := scratch.New(t)
 	scenes, err := Scenes()
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +71,7 @@ func check(t *testing.T, ctx context.Context, lab *Lab, s *Scene, pair *Pair) {
 }
 
 // interrupt is Ctrl-C while a guest runs. That nothing is left is for the end of the test.
-func interrupt(t *testing.T, ctx context.Context, lab *Lab, m Machine, files *scratch) {
+func interrupt(t *testing.T, ctx context.Context, lab *Lab, m Machine, files scratch.Folder) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -75,7 +79,7 @@ func interrupt(t *testing.T, ctx context.Context, lab *Lab, m Machine, files *sc
 		_, err := lab.Start(ctx, m)
 		ended <- err
 	}()
-	for !files.runsQEMU(t) {
+	for !runsQEMU(t, files) {
 		select {
 		case err := <-ended:
 			t.Fatalf("the guest has ended before it was seen: %v", err)
@@ -86,9 +90,17 @@ func interrupt(t *testing.T, ctx context.Context, lab *Lab, m Machine, files *sc
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v, want %v", err, context.Canceled)
 	}
-	if files.runsQEMU(t) {
+	if runsQEMU(t, files) {
 		t.Error("QEMU runs on")
 	}
+}
+
+// runsQEMU tells whether a guest is running.
+func runsQEMU(t *testing.T, files scratch.Folder) bool {
+	t.Helper()
+	return slices.ContainsFunc(files.Processes(t), func(p processes.Process) bool {
+		return strings.Contains(p.Command, "qemu-system") && strings.Contains(p.Command, "-kernel")
+	})
 }
 
 // bootAll starts all VMs as far as the hooks go. The cluster ends then: guests need the processors.

@@ -6,14 +6,12 @@
 package virsh
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +19,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/domainpatch/domainpatch/test/scratch"
 )
 
 const domain = `<domain type='qemu'>
@@ -110,7 +110,7 @@ func TestNativeArguments(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	if left := processesOn(t, h.dir); len(left) > 0 {
+	if left := scratch.ProcessesOn(t, h.dir); len(left) > 0 {
 		t.Errorf("the session is closed, but these live: %q", left)
 	}
 }
@@ -164,7 +164,7 @@ func TestEnd(t *testing.T) {
 	if err := s.Close(); err == nil {
 		t.Error("virsh was killed, and Close says nothing")
 	}
-	if left := processesOn(t, h.dir); len(left) > 0 {
+	if left := scratch.ProcessesOn(t, h.dir); len(left) > 0 {
 		t.Errorf("the context is done, but these live: %q", left)
 	}
 }
@@ -181,51 +181,21 @@ func TestKilled(t *testing.T) {
 		fmt.Println("folder:", h.dir)
 		<-ctx.Done()
 	}
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestKilled$")
-	cmd.Env = append(os.Environ(), victim+"=1")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
+	line, kill := scratch.Victim(ctx, t, victim)
+	dir, found := strings.CutPrefix(line, "folder: ")
+	running := found && len(scratch.ProcessesOn(t, dir)) > 0
+	kill()
+	if !running {
+		t.Fatalf("it said %q, and nothing ran before its end", line)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	dir, found := strings.CutPrefix(strings.TrimSpace(line), "folder: ")
-	if err != nil || !found {
-		t.Fatalf("%v: %s", err, line)
-	}
-	if len(processesOn(t, dir)) == 0 {
-		t.Error("nothing runs before the end")
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
 	for ctx.Err() == nil {
 		_, err := os.Stat(dir)
-		if errors.Is(err, fs.ErrNotExist) && len(processesOn(t, dir)) == 0 {
+		if errors.Is(err, fs.ErrNotExist) && len(scratch.ProcessesOn(t, dir)) == 0 {
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Errorf("%s is still there, or these: %q", dir, processesOn(t, dir))
-}
-
-// processesOn finds the processes whose command line names a folder.
-func processesOn(t *testing.T, dir string) []string {
-	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var found []string
-	for _, file := range files {
-		if command, err := os.ReadFile(file); err == nil && strings.Contains(string(command), dir) {
-			found = append(found, strings.ReplaceAll(string(command), "\x00", " "))
-		}
-	}
-	return found
+	t.Errorf("%s is still there, or these: %q", dir, scratch.ProcessesOn(t, dir))
 }
 
 func TestCheckVersions(t *testing.T) {
