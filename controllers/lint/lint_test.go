@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/antchfx/xmlquery"
 	"github.com/google/go-cmp/cmp"
@@ -333,7 +334,7 @@ func TestReaching(t *testing.T) {
 	}
 }
 
-// FuzzRead feeds it with whatever: no panic, and lines that exist.
+// FuzzRead feeds it with whatever: no panic, and lines that exist, but where YAML ends lines and editors do not.
 func FuzzRead(f *testing.F) {
 	f.Add(clusterPatch(`domain: [{op: remove, path: "/domain/devices/disk[position()=2]"}]`))
 	f.Add(string(config.DefaultPolicy))
@@ -355,8 +356,9 @@ func FuzzRead(f *testing.F) {
 		l.Read("fuzz.yaml", []byte(text))
 		findings, _ := l.Findings()
 		lines := strings.Count(text, "\n") + 1
+		hasLines := utf8.ValidString(text) && !strings.ContainsAny(strings.ReplaceAll(text, "\r\n", "\n"), "\r\u0085\u2028\u2029")
 		for _, f := range findings {
-			if f.Line > lines+1 || f.Code == nil {
+			if hasLines && f.Line > lines || f.Code == nil {
 				t.Errorf("%s at line %d of %d", f.Message, f.Line, lines)
 			}
 		}
