@@ -60,6 +60,10 @@ func TestMistakes(t *testing.T) {
 			reason: "YAML tells the line alone", file: "# first\n---\n" + patchHead + "  domain: [\n",
 			want: "f.yaml:7: this is neither YAML nor JSON: did not find expected node content",
 		},
+		"syntax behind the last line": {
+			reason: "YAML ends lines at carriage returns, too", file: "a: b\r\r\r\r\r\n c: [\n",
+			want: "f.yaml:3: this is neither YAML nor JSON: mapping values are not allowed in this context",
+		},
 		"JSON": {
 			reason: "escapes and characters count as they stand in the file", file: `{"apiVersion":"domainpatch.kubevirt.io/v1alpha1","kind":"DomainPatch","metadata":{"name":"p","namespace":"vms"},
 	"spec":{"domain":[{"op":"set","value":"\ud83d\ude00 é","path":"/domain/a\u0020[^"}]}}`,
