@@ -197,7 +197,7 @@ func TestDropInStops(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a tenth of it is for the answer
 			defer cancel()
 			_, err = hooksV1alpha3.NewCallbacksClient(conn).OnDefineDomain(ctx, &hooksV1alpha3.OnDefineDomainParams{DomainXML: []byte("<domain/>"), Vmi: []byte("{}")})
 			if err == nil || !strings.Contains(err.Error(), "domainpatch: program ") || !strings.Contains(err.Error(), tc.want) || ctx.Err() != nil {

@@ -6,8 +6,10 @@ package contract
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"kubevirt.io/kubevirt/pkg/hooks"
 
@@ -34,6 +36,23 @@ func startOurs(t *testing.T, sockets, container string, content []byte, hookPoin
 	return sidecar{sockets: sockets, container: container}.start(t, "shim", shimArgs(writeBundle(t, content), content, "v1alpha3", hookPoints)...)
 }
 
+// collectAll collects sidecars that all have their sockets by then: KubeVirt calls them in the order in which it finds
+// these, and that is the order of their containers' names only where none comes later than another.
+func collectAll(t *testing.T, sockets string, sidecars uint) hooks.Manager {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		found, err := filepath.Glob(filepath.Join(sockets, "*", "*.sock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) == int(sidecars) {
+			return collect(t, sockets, sidecars)
+		}
+	}
+	t.Fatalf("not all of %d sidecars have a socket", sidecars)
+	return nil
+}
+
 // TestBesideStockShim: KubeVirt calls the sidecars in the order of their names, and each edits what the one before it made.
 // Both edits are in the last result, which libvirt gets, though KubeVirt's structs drop some of them between the calls.
 func TestBesideStockShim(t *testing.T) {
@@ -48,7 +67,7 @@ func TestBesideStockShim(t *testing.T) {
 				startOurs(t, sockets, containers.ours, readBundle(t, "domain.json"), "OnDefineDomain"),
 				startStock(t, sockets, containers.stock, "onDefineDomain", stockDomain),
 			}
-			manager := collect(t, sockets, 2)
+			manager := collectAll(t, sockets, 2)
 			passes := define(t, manager, "devices")
 			if len(passes) != launcher.MaxPasses {
 				t.Errorf("got %d passes, want %d", len(passes), launcher.MaxPasses)
@@ -81,7 +100,7 @@ func TestBesideStockShimCloudInit(t *testing.T) {
 				startOurs(t, sockets, tc.ours, readBundle(t, "good.json"), "OnDefineDomain,PreCloudInitIso"),
 				startStock(t, sockets, tc.stock, "onDefineDomain", stockDomain, "preCloudInitIso", stockCloudInit),
 			}
-			boot := &launcher.Boot{Manager: collect(t, sockets, 2), VMI: loadVMI(t, "plain")}
+			boot := &launcher.Boot{Manager: collectAll(t, sockets, 2), VMI: loadVMI(t, "plain")}
 			_, data, err := boot.CloudInit()
 			if err != nil || !strings.Contains(data.UserData, tc.userData) {
 				t.Fatalf("got %v, %v, want user data with %s", data, err, tc.userData)

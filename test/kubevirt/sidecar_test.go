@@ -97,14 +97,14 @@ func (p *process) exited() error {
 	}
 }
 
-// exitedSoon is exited for a program that has just been told to end, and has a second to do so. It gets three, for
+// exitedSoon is exited for a program that has just been told to end, and has a second to do so. It gets ten, for
 // the machine may be busy; that it plans for less than one is a test of package shim (TestEndDespiteStuckCall).
 func (p *process) exitedSoon() error {
 	select {
 	case <-p.done:
 		return p.err
-	case <-time.After(3 * time.Second):
-		return fmt.Errorf("%s still runs 3s after it was told to end", p.container)
+	case <-time.After(10 * time.Second):
+		return fmt.Errorf("%s still runs 10s after it was told to end", p.container)
 	}
 }
 
