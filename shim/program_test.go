@@ -326,7 +326,7 @@ func TestEndKillsProgram(t *testing.T) {
 	started := time.Now()
 	server.cancel()
 	awaitEnd(t, server)
-	if took := time.Since(started); took > 5*time.Second {
+	if took := time.Since(started); took > 10*time.Second { // of a second, on a busy machine
 		t.Errorf("the end took %v", took)
 	}
 	if !isDead(pid) {

@@ -223,7 +223,7 @@ func TestEnds(t *testing.T) {
 			if err := cmd.Wait(); err != nil {
 				t.Errorf("the program ended with %v, want 0: %s\n%s", err, tc.reason, stderr)
 			}
-			if took := time.Since(started); took > 5*time.Second {
+			if took := time.Since(started); took > 10*time.Second { // of a second, on a busy machine
 				t.Errorf("the end took %v", took)
 			}
 		})
