@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
@@ -82,7 +83,8 @@ func TestController(t *testing.T) {
 
 func (b *bench) startManager(t *testing.T) {
 	t.Helper()
-	mgr, err := ctrl.NewManager(b.Env.Config, ctrl.Options{Scheme: testcluster.Scheme(t), Metrics: metricsserver.Options{BindAddress: "0"}})
+	mgr, err := ctrl.NewManager(b.Env.Config, ctrl.Options{Scheme: testcluster.Scheme(t), Metrics: metricsserver.Options{BindAddress: "0"},
+		Controller: config.Controller{SkipNameValidation: new(true)}}) // the test may run more than once
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
@@ -48,7 +49,8 @@ func TestTemplate(t *testing.T) {
 
 func (s *suite) run(t *testing.T) {
 	t.Helper()
-	mgr, err := ctrl.NewManager(s.Env.Config, ctrl.Options{Scheme: testcluster.Scheme(t), Metrics: metricsserver.Options{BindAddress: "0"}})
+	mgr, err := ctrl.NewManager(s.Env.Config, ctrl.Options{Scheme: testcluster.Scheme(t), Metrics: metricsserver.Options{BindAddress: "0"},
+		Controller: config.Controller{SkipNameValidation: new(true)}}) // the tests may run more than once
 	if err != nil {
 		t.Fatal(err)
 	}
