@@ -99,13 +99,13 @@ peers: python3 jq # What people edit domains with today, beside which ours is co
 test: controlplane kubevirt xmllint peers ## All tests
 	KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/controlplane} go test -timeout 20m ./...
 	cd bench && go test ./...
-	cd hack/image && go test -count=1 ./...
+	cd hack/image && go test -count=1 -timeout 20m ./... # builds for other architectures, which takes minutes the first time
 	cd hack/release && go test -count=1 ./...
-	cd test/packages && go test -count=1 ./... # the cache does not see config
+	cd test/packages && go test -count=1 -timeout 20m ./... # the cache does not see config
 	cd test/gitops && go test ./...
 	cd test/prometheus && go test -count=1 ./... # the cache does not see config
 	cd test/kubevirt && go test -count=1 -timeout 20m ./... # the cache does not see the programs that these tests build
-	cd test/kubevirt/oldest && go test -count=1 -parallel 16 ./... # most of their time is a sleep of KubeVirt's
+	cd test/kubevirt/oldest && go test -count=1 -timeout 20m -parallel 16 ./... # most of their time is a sleep of KubeVirt's
 
 # Packages alone: no service of theirs is started, and none is asked for.
 .PHONY: root libvirt
