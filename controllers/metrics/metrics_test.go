@@ -43,7 +43,9 @@ func TestMetrics(t *testing.T) {
 			}
 		}
 	}
-	metrics.Registry.MustRegister(Certificate{File: writeCertificate(t, time.Now())})
+	certificate := Certificate{File: writeCertificate(t, time.Now())}
+	metrics.Registry.MustRegister(certificate)
+	t.Cleanup(func() { metrics.Registry.Unregister(certificate) })
 	families := gather(t)
 	got := map[string]int{}
 	for _, f := range families {
