@@ -102,8 +102,7 @@ func (g *generator) generate() (*Domain, error) {
 		if err := context.Cause(g.ctx); err != nil {
 			return nil, err
 		}
-		digests := newDigests()
-		root := digests.compare(g.a.Element(), g.b.Element(), nil)
+		root := g.compare()
 		l := newPlanner(g.levels)
 		l.plan(root)
 		if l.fewest() > bundle.MaxRules {
@@ -130,6 +129,18 @@ func (g *generator) generate() (*Domain, error) {
 		}
 	}
 	return nil, failure
+}
+
+// compare finds how the domain before becomes the wanted one. Devices that stand elsewhere among other kinds
+// stay where they are: to move one is to remove it and to add it anew.
+func (g *generator) compare() *pair {
+	root := newDigests().compare(g.a.Element(), g.b.Element(), nil)
+	for _, p := range root.kept {
+		if isDevices(p.b) && g.reorder(p) {
+			return newDigests().compare(g.a.Element(), g.b.Element(), nil)
+		}
+	}
+	return root
 }
 
 func rulesOf(all []planned) []DomainRule {

@@ -33,7 +33,6 @@ func TestPairs(t *testing.T) {
 		"root attribute":                   {"<domain type='kvm'><name>a</name></domain>", "<domain type='qemu' id='7'><name>a</name></domain>"},
 		"root attribute dropped":           {"<domain type='kvm' id='7'><name>a</name></domain>", "<domain type='kvm'><name>a</name></domain>"},
 		"interfaces reordered":             {devices(cards[0] + cards[1]), devices(cards[1] + cards[0])},
-		"device moved":                     {devices(disks + "<memballoon model='none'/>"), devices("<memballoon model='none'/>" + disks)},
 		"two equal, a third":               {devices(video + video), devices(video + video + video)},
 		"three equal, one less":            {devices(video + video + video), devices(video + video)},
 		"middle of three keyless":          {devices(videos), devices(strings.Replace(videos, "<video><model type='vga' vram='2'/></video>", "", 1))},
@@ -154,6 +153,30 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// TestEditedElsewhere has a device edited that stands elsewhere than before, as a script leaves it that removes one
+// and appends another. Interfaces must move: their order counts.
+func TestEditedElsewhere(t *testing.T) {
+	balloon, other := "<memballoon model='none'/>", strings.Replace(video, "vga", "qxl", 1)
+	edited := strings.Replace(cards[0], "bridge='a'", "bridge='z'", 1)
+	for name, tc := range map[string]struct {
+		before, after, path string
+		notes               int
+	}{
+		"other kinds between": {video + balloon, balloon + other, "/domain/devices/video/model/@type", 1},
+		"its own kind":        {cards[0] + cards[1], cards[1] + edited, "/domain/devices/interface[alias/@name='ua-b'][preceding-sibling::interface[alias/@name='ua-a']]", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := Domains(t.Context(), []byte(devices(tc.before)), []byte(devices(tc.after)), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Rules[0].Path != tc.path || len(d.Notes) != tc.notes {
+				t.Errorf("got a rule on %s and notes %q, want one on %s and %d notes", d.Rules[0].Path, d.Notes, tc.path, tc.notes)
+			}
+		})
+	}
+}
+
 // TestRefused pins what is said where there are no rules.
 func TestRefused(t *testing.T) {
 	many := strings.Builder{}
@@ -165,6 +188,7 @@ func TestRefused(t *testing.T) {
 		"comments alone":     {"canonical XML has none", devices(disks), devices("<!-- x -->" + disks), "nothing differs"},
 		"written otherwise":  {"canonical XML is the same", "<domain><a b='1' c='2'/></domain>", "<domain >\n<a c=\"2\" b=\"&#49;\"></a></domain>", "nothing differs"},
 		"disks reordered":    {"libvirt sorts them", devices(disks), devices(swap(disks)), "nothing differs that a patch can express: /domain/devices: what it holds stands in another order"},
+		"device moved":       {"kinds have no order", devices(disks + cdrom + video), devices(video + disks + cdrom), "nothing differs that a patch can express: /domain/devices: what it holds stands in another order"},
 		"no XML":             {"hostile input", devices(disks), "<domain>", "cannot parse the domain after: "},
 		"no domain":          {"it may be cloud-init", "<network/>", devices(disks), "the root element of the domain before is \"network\" instead of <domain>"},
 		"DOCTYPE":            {"hostile input", devices(disks), "<!DOCTYPE domain><domain/>", "cannot parse the domain after: "},
