@@ -58,7 +58,7 @@ func (f Files) Read(name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if len(data) > maxFileBytes {
-		return nil, fmt.Errorf("%s: more than %d bytes", name, maxFileBytes)
+		return nil, fmt.Errorf("%s: more than %d MiB, the limit for a file", Shown(name), maxFileBytes>>20)
 	}
 	return data, nil
 }

@@ -188,7 +188,7 @@ func (d *source) excerpt(at Position) string {
 		return ""
 	}
 	text, ok := d.line(at.Line)
-	if !ok || len(text) > maxShownLine || !utf8.Valid(text) {
+	if !ok || len(text) > maxShownLine || !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 { // a NUL: UTF-16, in which columns are not bytes
 		return ""
 	}
 	line := []rune(string(text))

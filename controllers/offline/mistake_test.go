@@ -198,6 +198,10 @@ func TestMistakesOfHostileFiles(t *testing.T) {
 			t.Errorf("%q with excerpt %q commands a terminal", m.String(), m.Excerpt)
 		}
 	}
+	wide := "\xff\xfe" + strings.ReplaceAll(patchHead+"  frob: 1\n", "", "\x00")[1:] // UTF-16, little endian
+	if wrong := mistakesIn(wide); len(wrong) == 0 || wrong[0].Line != 5 || wrong[0].Excerpt != "" {
+		t.Errorf("got %v, want a mistake in line 5, and no excerpt of characters that are not bytes", wrong)
+	}
 }
 
 // TestOrigin checks the places of fields that are as they should be, and of those that are not there.
