@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,10 +21,10 @@ type jsonDifference struct {
 	rules  []CloudInitRule
 }
 
-// commentByIndex stands above a rule that selects an item of a list by its number.
+// commentByIndex stands above a rule that selects an item of a list by its number, or what is in one.
 const commentByIndex = "Selected by its number in the list: on another VM that may be another item."
 
-func (d *jsonDifference) rule(op bundle.Op, path string, value json.RawMessage, byIndex bool) {
+func (d *jsonDifference) rule(op bundle.Op, path string, value json.RawMessage) {
 	r := CloudInitRule{CloudInitRule: bundle.CloudInitRule{Target: d.target, Op: op, Path: path}}
 	if value != nil {
 		value = json.RawMessage(escapeTemplate(string(value)))
@@ -33,7 +34,7 @@ func (d *jsonDifference) rule(op bundle.Op, path string, value json.RawMessage, 
 			r.Value = value
 		}
 	}
-	if byIndex {
+	if hasIndex(path) {
 		r.Comment = commentByIndex
 	}
 	d.rules = append(d.rules, r)
@@ -48,16 +49,18 @@ func (d *jsonDifference) compare(path string, a, b json.RawMessage) {
 	case isKind(a, '[') && isKind(b, '['):
 		d.compareLists(path, a, b)
 	default:
-		d.rule(bundle.OpReplace, path, b, endsInIndex(path))
+		d.rule(bundle.OpReplace, path, b)
 	}
 }
 
 func isKind(raw json.RawMessage, first byte) bool { return len(raw) > 0 && raw[0] == first }
 
-// endsInIndex says whether the last token of a path is a number, as of an item of a list.
-func endsInIndex(path string) bool {
-	_, err := strconv.Atoi(path[strings.LastIndexByte(path, '/')+1:])
-	return err == nil
+// hasIndex says whether a token of a path is a number, as of an item of a list.
+func hasIndex(path string) bool {
+	return slices.ContainsFunc(strings.Split(path, "/"), func(token string) bool {
+		_, err := strconv.Atoi(token)
+		return err == nil
+	})
 }
 
 func (d *jsonDifference) compareObjects(path string, a, b json.RawMessage) {
@@ -65,7 +68,7 @@ func (d *jsonDifference) compareObjects(path string, a, b json.RawMessage) {
 	wanted, is := members(b)
 	for _, name := range given {
 		if _, stays := is[name]; !stays {
-			d.rule(bundle.OpRemove, path+cloudinit.Pointer(name), nil, false)
+			d.rule(bundle.OpRemove, path+cloudinit.Pointer(name), nil)
 		}
 	}
 	for _, name := range wanted {
@@ -85,11 +88,11 @@ const maxAppended = 4
 func (d *jsonDifference) add(path string, value json.RawMessage) {
 	list := items(value)
 	if len(list) == 0 || len(list) > maxAppended {
-		d.rule(bundle.OpAdd, path, value, false)
+		d.rule(bundle.OpAdd, path, value)
 		return
 	}
 	for i, item := range list {
-		d.rule(bundle.OpAdd, path+"/-", item, false)
+		d.rule(bundle.OpAdd, path+"/-", item)
 		d.rules[len(d.rules)-1].Create = i == 0
 	}
 }
@@ -99,7 +102,7 @@ func (d *jsonDifference) add(path string, value json.RawMessage) {
 func (d *jsonDifference) compareLists(path string, a, b json.RawMessage) {
 	given, wanted := items(a), items(b)
 	if len(given)*len(wanted) > maxCompared {
-		d.rule(bundle.OpReplace, path, b, false)
+		d.rule(bundle.OpReplace, path, b)
 		return
 	}
 	x, y := canonicals(given), canonicals(wanted)
@@ -119,13 +122,13 @@ func (d *jsonDifference) gap(path string, given, wanted []json.RawMessage, at in
 		d.compare(fmt.Sprintf("%s/%d", path, at+k), given[k], wanted[k])
 	}
 	for k := len(given) - 1; k >= edited; k-- {
-		d.rule(bundle.OpRemove, fmt.Sprintf("%s/%d", path, at+k), nil, true)
+		d.rule(bundle.OpRemove, fmt.Sprintf("%s/%d", path, at+k), nil)
 	}
 	for k := edited; k < len(wanted); k++ {
 		if last {
-			d.rule(bundle.OpAdd, path+"/-", wanted[k], false)
+			d.rule(bundle.OpAdd, path+"/-", wanted[k])
 		} else {
-			d.rule(bundle.OpAdd, fmt.Sprintf("%s/%d", path, at+k), wanted[k], true)
+			d.rule(bundle.OpAdd, fmt.Sprintf("%s/%d", path, at+k), wanted[k])
 		}
 	}
 }
