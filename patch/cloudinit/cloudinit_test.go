@@ -85,6 +85,7 @@ func TestParseRefusals(t *testing.T) {
 		"not text 2":   {"network data, too", `{"NetworkData":1}`, "NetworkData: want a string"},
 		"not object":   {"metadata is an object", `{"NoCloudMetaData":[]}`, "NoCloudMetaData: want a JSON object, not a list"},
 		"not UTF-8":    {"JSON is UTF-8", "{\"UserData\":\"\xff\"}", "not UTF-8"},
+		"another kind": {"a VMI in its place would be patched in vain", `{"apiVersion":"kubevirt.io/v1","kind":"VirtualMachineInstance"}`, `none of its members is one of CloudInitData, such as UserData: the first is "apiVersion"`},
 		"deep":         {"depth is limited", `{"Newer":` + string(deepJSON(MaxDepth+1)) + `}`, "more than 64 levels"},
 		"many":         {"so is the number of values", `{"Newer":` + string(manyJSON(MaxNodes)) + `}`, "more than 20000 values"},
 		"big":          {"so is the size", `{"UserData":"` + strings.Repeat("a", MaxBytes) + `"}`, "over the limit of 524288 bytes (512 KiB)"},

@@ -59,8 +59,23 @@ func parseEnvelope(data []byte) (*envelope, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := e.isCloudInitData(); err != nil {
+		return nil, err
+	}
 	e.end = bytes.LastIndexByte(data, '}')
 	return e, nil
+}
+
+// knownMembers are those of KubeVirt's CloudInitData.
+var knownMembers = []string{memberUserData, memberNetworkData, memberNoCloud, memberConfigDrive, memberDataSource, "DevicesData", "VolumeName"}
+
+// isCloudInitData refuses what is something else: unknown members beside known ones are of a later KubeVirt.
+func (e *envelope) isCloudInitData() error {
+	isMember := func(s span) bool { return slices.Contains(knownMembers, s.name) }
+	if len(e.spans) == 0 || slices.ContainsFunc(e.spans, isMember) {
+		return nil
+	}
+	return fmt.Errorf("none of its members is one of CloudInitData, such as %s: the first is %.40q", memberUserData, e.spans[0].name)
 }
 
 // scan records one member. Go, and so KubeVirt, reads names regardless of case: another spelling of a known name is ambiguous.
