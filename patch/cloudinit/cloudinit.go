@@ -34,6 +34,7 @@ package cloudinit
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
@@ -66,7 +67,11 @@ type Data struct {
 type part struct {
 	given string // as Parse found it
 	text  string
-	doc   *document // text parsed, nil before the first operation; never changed
+	read  func() (*document, error) // parses the text, once for all clones: many patches may begin with one text, and fail
+}
+
+func newPart(given, text string, parse func(string) (*document, error)) part {
+	return part{given: given, text: text, read: sync.OnceValues(func() (*document, error) { return parse(text) })}
 }
 
 // Parse reads CloudInitData as KubeVirt encodes it, with the field names of its Go
@@ -80,19 +85,19 @@ func Parse(data []byte) (*Data, error) {
 		return nil, fmt.Errorf("cannot read CloudInitData: %w", err)
 	}
 	d := &Data{envelope: e}
-	if d.user.given, err = e.text(memberUserData); err != nil {
+	user, err := e.text(memberUserData)
+	if err != nil {
 		return nil, err
 	}
-	if d.network.given, err = e.text(memberNetworkData); err != nil {
+	network, err := e.text(memberNetworkData)
+	if err != nil {
 		return nil, err
 	}
 	if d.meta, err = parseMetadata(e); err != nil {
 		return nil, err
 	}
-	d.user.text, d.network.text = d.user.given, d.network.given
-	if d.user.given == "" {
-		d.user.text = emptyUserData
-	}
+	d.user = newPart(user, or(user, emptyUserData), parseUserData)
+	d.network = newPart(network, network, d.parseNetworkData)
 	return d, nil
 }
 
@@ -143,28 +148,25 @@ func (d *Data) Encode() ([]byte, error) {
 
 // apply does the operation on the parsed text and keeps the result if it is a different document within the limits.
 func (p *part) apply(o *Operation, parse func(string) (*document, error)) (bool, error) {
-	if p.doc == nil {
-		doc, err := parse(p.text)
-		if err != nil {
-			return false, err
-		}
-		p.doc = doc
-	}
-	want, err := o.apply(p.doc.model)
+	doc, err := p.read()
 	if err != nil {
 		return false, err
 	}
-	if equal(p.doc.model, want, sameText) {
+	want, err := o.apply(doc.model)
+	if err != nil {
+		return false, err
+	}
+	if equal(doc.model, want, sameText) {
 		return false, nil
 	}
-	next, err := p.doc.edit(want, parse)
+	next, err := doc.edit(want, parse)
 	if err != nil {
 		return false, err
 	}
 	if err := checkGrowth(len(p.given), len(next.whole)); err != nil {
 		return false, err
 	}
-	p.text, p.doc = next.whole, next
+	p.text, p.read = next.whole, func() (*document, error) { return next, nil }
 	return true, nil
 }
 

@@ -134,7 +134,11 @@ func checkResult(t *testing.T, d *Data, out []byte, o Operation) {
 	if o.Target == bundle.NetworkData {
 		whole = &d.network
 	}
-	test := Operation{Target: o.Target, Op: bundle.OpTest, Value: whole.doc.model.appendJSON(nil)}
+	edited, err := whole.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	test := Operation{Target: o.Target, Op: bundle.OpTest, Value: edited.model.appendJSON(nil)}
 	if len(test.Value) <= MaxValue {
 		if _, err := again.Apply(&test); err != nil {
 			t.Fatalf("the result reads otherwise: %v: %q", err, out)
