@@ -90,7 +90,7 @@ func (e *entry) id() *yaml.Node {
 
 // entries lists the entries of a collection, without their places.
 func entries(n *yaml.Node) []entry {
-	var list []entry
+	list := make([]entry, 0, len(n.Content))
 	if n.Kind == yaml.SequenceNode {
 		for _, item := range n.Content {
 			list = append(list, entry{value: item})

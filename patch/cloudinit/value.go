@@ -67,13 +67,13 @@ func equal(a, b *value, scalar func(a, b *value) bool) bool {
 	case a.kind != b.kind || len(a.items) != len(b.items):
 		return false
 	}
-	at := map[string]int(nil)
-	if a.kind == kindObject {
-		at = b.members()
-	}
+	var at map[string]int // of b, once a member stands elsewhere
 	for i, item := range a.items {
 		j := i
-		if a.kind == kindObject {
+		if a.kind == kindObject && a.keys[i] != b.keys[i] {
+			if at == nil {
+				at = b.members()
+			}
 			var ok bool
 			if j, ok = at[a.keys[i]]; !ok {
 				return false

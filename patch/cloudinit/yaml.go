@@ -120,7 +120,7 @@ func (r *reader) read(n *yaml.Node, depth int) (*value, error) {
 		v.node = n
 		return v, nil
 	case yaml.SequenceNode:
-		v := &value{kind: kindList, node: n}
+		v := &value{kind: kindList, node: n, items: make([]*value, 0, len(n.Content))}
 		for _, c := range n.Content {
 			item, err := r.read(c, depth+1)
 			if err != nil {
@@ -155,8 +155,9 @@ func (r *reader) admit(n *yaml.Node, depth int) error {
 // mapping reads the members that are there through merge keys first, as PyYAML does; the mapping's own override them.
 func (r *reader) mapping(n *yaml.Node, depth int) (*value, error) {
 	var merged []*value
-	own := &value{kind: kindObject, node: n}
-	seen := map[string]bool{}
+	members := len(n.Content) / 2
+	own := &value{kind: kindObject, node: n, keys: make([]string, 0, members), items: make([]*value, 0, members)}
+	seen := make(map[keyID]bool, members)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, c := n.Content[i], n.Content[i+1]
 		v, err := r.read(c, depth+1)
@@ -187,7 +188,7 @@ func (r *reader) mapping(n *yaml.Node, depth int) (*value, error) {
 }
 
 // readKey returns the text of a key, which is its name in the model, and refuses a second one with that text or that meaning.
-func readKey(k *yaml.Node, seen map[string]bool) (string, error) {
+func readKey(k *yaml.Node, seen map[keyID]bool) (string, error) {
 	if k.Kind == yaml.AliasNode {
 		k = k.Alias
 	}
@@ -201,7 +202,11 @@ func readKey(k *yaml.Node, seen map[string]bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, id := range []string{"text " + k.Value, meaning(v)} {
+	ids := []keyID{{kindString, k.Value}}
+	if v.kind != kindString {
+		ids = append(ids, meaning(v))
+	}
+	for _, id := range ids {
 		if seen[id] {
 			return "", fmt.Errorf("key %.40q stands twice", k.Value)
 		}
@@ -210,17 +215,23 @@ func readKey(k *yaml.Node, seen map[string]bool) (string, error) {
 	return k.Value, nil
 }
 
-// meaning tells keys apart as Python does, where 1, 1.0 and true are one key.
-func meaning(v *value) string {
+// keyID is what no two keys of a mapping may share: the text, as that of a string, or the meaning.
+type keyID struct {
+	kind kind
+	text string
+}
+
+// meaning tells keys that are no strings apart as Python does, where 1, 1.0 and true are one key.
+func meaning(v *value) keyID {
 	switch {
 	case v.kind == kindNumber:
-		return "number " + decimal(v.text)
+		return keyID{kindNumber, decimal(v.text)}
 	case v.kind == kindBool && v.text == "true":
-		return "number " + decimal("1")
+		return keyID{kindNumber, decimal("1")}
 	case v.kind == kindBool:
-		return "number " + decimal("0")
+		return keyID{kindNumber, decimal("0")}
 	}
-	return fmt.Sprintf("%d %s", v.kind, v.text)
+	return keyID{v.kind, v.text}
 }
 
 func isMergeKey(k *yaml.Node) bool { return k.Kind == yaml.ScalarNode && k.Tag == "!!merge" }
