@@ -167,8 +167,8 @@ func (c *compiled) applyCloudInitRules(call *cloudInitCall, data *cloudinit.Data
 		r := &c.cloudInit[i]
 		rule, err := r.run(call, data)
 		report.Rules = append(report.Rules, rule)
-		if err == nil {
-			err = context.Cause(call.ctx)
+		if late := context.Cause(call.ctx); late != nil {
+			err = late // whatever the rule says, or patches that may fail would go on without end
 		}
 		if err != nil {
 			return c.ruleError(r.field, r.Name, err)

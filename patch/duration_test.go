@@ -22,6 +22,9 @@ func TestMaxDuration(t *testing.T) {
 		Kind: bundle.KindDomainPatch, Namespace: "ns", Name: "p", FailurePolicy: bundle.Fail,
 		Domain:    []bundle.DomainRule{{Op: bundle.OpSet, Path: "/domain/name", Value: &value, When: "[1, 2, 3].all(x, [1, 2, 3].all(y, x * y > 0))"}},
 		CloudInit: []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/a", Value: []byte("1")}},
+	}, {
+		Kind: bundle.KindDomainPatch, Namespace: "ns", Name: "fails", FailurePolicy: bundle.Ignore,
+		CloudInit: []bundle.CloudInitRule{{Target: bundle.UserData, Op: bundle.OpRemove, Path: "/missing"}},
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +43,8 @@ func TestMaxDuration(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _, cloudInitErr := p.patches[0].applyCloudInit(&cloudInitCall{input: *in}, data)
-		for _, err := range []error{domainErr, cloudInitErr} {
+		_, _, ignoredErr := p.patches[1].applyCloudInit(&cloudInitCall{input: *in}, data)
+		for _, err := range []error{domainErr, cloudInitErr, ignoredErr} {
 			if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "the call takes more than 5s") {
 				t.Errorf("got %v, want an error that tells the limit", err)
 			}
