@@ -13,8 +13,29 @@ import (
 	"github.com/domainpatch/domainpatch/patch/bundle"
 )
 
-// TestWorkOfCloudInit bounds how the work of a call grows. It counts allocations, which other processes
+// The tests of this file bound how the work of a call grows. They count allocations, which other processes
 // on the machine do not change as they do the time.
+
+// TestWorkOfPolicies lets many policies allow the same: it is looked for once.
+func TestWorkOfPolicies(t *testing.T) {
+	work := func(policies int) float64 {
+		b := &bundle.Bundle{FormatVersion: bundle.FormatVersion, Patches: []bundle.Patch{onePatch("p", set("/domain/title", "x"))}}
+		for i := range policies {
+			b.Policies = append(b.Policies, bundle.Policy{Name: fmt.Sprint("p", i), Allow: []string{"/domain/title", "//disk[target/@bus='virtio']/driver", "//interface"}})
+		}
+		program := compile(t, b)
+		return testing.AllocsPerRun(1, func() {
+			if _, _, err := program.Domain(context.Background(), []byte(domain), []byte(vmi), nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if one, many := work(1), work(bundle.MaxPolicies); many > 1.5*one {
+		t.Errorf("one policy takes %.0f allocations, %d that allow the same %.0f", one, bundle.MaxPolicies, many)
+	}
+}
+
+// TestWorkOfCloudInit looks at patches that fail, and at large data.
 func TestWorkOfCloudInit(t *testing.T) {
 	add := bundle.CloudInitRule{Target: bundle.UserData, Op: bundle.OpAdd, Path: "/write_files/-", Value: []byte(`"x"`)}
 	wrong := bundle.CloudInitRule{Target: bundle.UserData, Op: bundle.OpTest, Path: "/hostname", Value: []byte(`"other"`)}

@@ -36,6 +36,7 @@ func compilePolicies(b *bundle.Bundle) (policies, error) {
 	}
 	var out policies
 	var errs []error
+	known := map[string]bool{} // the paths of out.allowed
 	for i := range b.Policies {
 		p := &b.Policies[i]
 		out.names = append(out.names, p.Name)
@@ -46,10 +47,13 @@ func compilePolicies(b *bundle.Bundle) (policies, error) {
 		for j, text := range p.Allow {
 			field := fmt.Sprintf("spec.allow[%d].path", j)
 			path, err := selector.Compile(text)
-			if err != nil {
+			switch {
+			case err != nil:
 				errs = append(errs, &Error{Patch: p.ID(), Field: field, Err: fmt.Errorf("%q: %w", text, err)})
+			case !known[text]: // policies have much in common, and every patch looks for all of it
+				known[text] = true
+				out.allowed = append(out.allowed, allowedPath{policy: p.ID(), field: field, path: path})
 			}
-			out.allowed = append(out.allowed, allowedPath{policy: p.ID(), field: field, path: path})
 		}
 	}
 	return out, errors.Join(errs...)
