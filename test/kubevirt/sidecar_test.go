@@ -4,17 +4,17 @@
 package contract
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/domainpatch/domainpatch/test/kubevirt/output"
 )
 
 // sidecar is a container to start.
@@ -32,7 +32,7 @@ type sidecar struct {
 type process struct {
 	container string
 	cmd       *exec.Cmd
-	output    logBuffer
+	output    output.Buffer
 	done      chan struct{}
 	err       error // of the end, once done is closed
 }
@@ -120,24 +120,6 @@ func (p *process) end() {
 		_ = p.cmd.Process.Kill() // likewise; the program in the container goes with it
 		<-p.done
 	}
-}
-
-// logBuffer collects the output of a process while the test reads it.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // publicDir is a folder that every user may enter and write to, like the emptyDir of the sockets; t.TempDir lies in

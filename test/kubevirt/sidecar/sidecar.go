@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -26,6 +25,7 @@ import (
 	"kubevirt.io/kubevirt/pkg/hooks/v1alpha3"
 
 	"github.com/domainpatch/domainpatch/test/kubevirt/launcher"
+	"github.com/domainpatch/domainpatch/test/kubevirt/output"
 )
 
 // SocketDir is where every sidecar makes its socket. It is ours alone: see Enter.
@@ -44,7 +44,7 @@ type Program struct {
 // Sidecar is a process that answers.
 type Sidecar struct {
 	Start time.Duration // from the process's start to the answered Info
-	Log   Log           // what it writes
+	Log   output.Buffer // what it writes
 
 	cmd  *exec.Cmd
 	conn *grpc.ClientConn
@@ -170,25 +170,4 @@ func StopAll(all []*Sidecar) {
 	for _, s := range all {
 		s.Stop()
 	}
-}
-
-// Log keeps what a process writes until it is taken.
-type Log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *Log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-// Take returns what was written since it was last called.
-func (l *Log) Take() []byte {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	text := bytes.Clone(l.text.Bytes())
-	l.text.Reset()
-	return text
 }
