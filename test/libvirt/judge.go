@@ -140,7 +140,7 @@ func (j *judge) start(s *subject, p *Proof) error {
 // ask is a way to get at QEMU's command line for a domain.
 type ask func(name string, domain []byte) (virsh.CommandLine, error)
 
-// compare adds what is other with the patch than without it.
+// compare adds what the patch changes of it.
 func (p *Proof) compare(j *judge, s *subject, ask ask) error {
 	before, err := ask(s.name, s.before)
 	if err != nil {
@@ -212,6 +212,7 @@ func (s *subject) notKeptIn(kept []byte) (map[string]string, error) {
 	return unexplained(paths), nil
 }
 
+// unexplained are findings whose reasons are still to be given.
 func unexplained(all []string) map[string]string {
 	if len(all) == 0 {
 		return nil
@@ -258,6 +259,7 @@ func (j *judge) native(_ string, domain []byte) (virsh.CommandLine, error) {
 	return j.plainLine(line, domain), err
 }
 
+// writeToAsk writes a domain that the QEMU driver of the host can start, and returns the file.
 func writeToAsk(host *virsh.Host, domain []byte, more []change) (string, error) {
 	local, err := localise(domain, toDefine, toAskQEMU, more)
 	if err != nil {
@@ -269,12 +271,12 @@ func writeToAsk(host *virsh.Host, domain []byte, more []change) (string, error) 
 	return host.Write("ask.xml", local)
 }
 
-// plainLine leaves out what is other in each run: our folder, the number of the domain, and UUID and addresses that libvirt makes up.
+// plainLine leaves out what differs from run to run: our folder, the number of the domain, and UUID and addresses that libvirt makes up.
 func (j *judge) plainLine(line virsh.CommandLine, domain []byte) virsh.CommandLine {
 	plain := make(virsh.CommandLine, 0, len(line))
 	for _, option := range line {
-		uuid, is := strings.CutPrefix(option, "-uuid ")
-		if is && !strings.Contains(string(domain), uuid) {
+		uuid, isUUID := strings.CutPrefix(option, "-uuid ")
+		if isUUID && !strings.Contains(string(domain), uuid) {
 			continue
 		}
 		option = address.ReplaceAllStringFunc(option, func(mac string) string {
@@ -294,6 +296,7 @@ var address = regexp.MustCompile(`52:54:00(:[0-9a-f]{2}){3}`)
 // domainID is in the path of a folder that libvirt makes for a domain that it starts.
 var domainID = regexp.MustCompile(`/domain-[0-9]+-`)
 
+// plain is a text without the names of folders that differ from run to run.
 func (j *judge) plain(text string) string {
 	text = strings.NewReplacer(j.starting.Path(emulator), "/usr/bin/"+emulator, j.host.Path(""), "HERE", j.starting.Path(""), "HERE").Replace(text)
 	return domainID.ReplaceAllString(text, "/domain-N-")

@@ -8,11 +8,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/antchfx/xmlquery"
+
 	"github.com/domainpatch/domainpatch/patch/document"
-	"github.com/domainpatch/domainpatch/patch/selector"
 )
 
-// change is what has to be other here than in KubeVirt's launcher.
+// change is what has to differ here from KubeVirt's launcher.
 type change struct {
 	path  string
 	value string // what the nodes get, or with a < an element that they get; empty to remove them
@@ -66,26 +67,22 @@ func localise(domain []byte, lists ...[]change) ([]byte, error) {
 }
 
 func (c change) apply(doc *document.Document) error {
-	path, err := selector.Compile(c.path)
-	if err != nil {
-		return err
-	}
-	nodes, err := path.Select(doc, &selector.Budget{})
+	nodes, err := selectAll(c.path, doc)
 	if err != nil {
 		return err
 	}
 	for _, n := range slices.Backward(nodes) { // what is removed changes the numbers of attributes behind it
 		switch {
 		case n.IsAttribute() && c.value == "":
-			doc.RemoveAttribute(n.Node, n.Attr)
+			doc.RemoveAttribute(n.Node.Node, n.Attr)
 		case n.IsAttribute():
-			_, err = doc.SetAttribute(n.Node, n.Attr, c.value)
+			_, err = doc.SetAttribute(n.Node.Node, n.Attr, c.value)
 		case c.value == "":
-			err = doc.Remove(n.Node)
+			err = doc.Remove(n.Node.Node)
 		case strings.HasPrefix(c.value, "<"):
-			err = insert(doc, n, c.value)
+			err = appendInto(doc, n.Node.Node, c.value)
 		default:
-			_, err = doc.SetText(n.Node, c.value)
+			_, err = doc.SetText(n.Node.Node, c.value)
 		}
 		if err != nil {
 			return err
@@ -94,11 +91,12 @@ func (c change) apply(doc *document.Document) error {
 	return nil
 }
 
-func insert(doc *document.Document, n selector.Node, text string) error {
+// appendInto puts an element behind what another one holds.
+func appendInto(doc *document.Document, parent *xmlquery.Node, text string) error {
 	fragment, err := document.ParseFragment(text)
 	if err != nil {
 		return err
 	}
-	_, err = doc.Insert(fragment, fragment.Elements()[0], n.Node, document.LastIn)
+	_, err = doc.Insert(fragment, fragment.Elements()[0], parent, document.LastIn)
 	return err
 }

@@ -15,9 +15,9 @@ import (
 
 // Proof is what libvirt and QEMU make of one patch.
 type Proof struct {
-	// QEMU is what is other on QEMU's command line: + and - stand before what is new and what is gone.
+	// QEMU is what the patch changes of QEMU's command line: + and - stand before what is new and what is gone.
 	QEMU []string `json:"qemu,omitempty"`
-	// NoEffect is why nothing is other there.
+	// NoEffect is why it changes nothing there.
 	NoEffect string `json:"noEffect,omitempty"`
 	// Idle are the rules of a sample without which QEMU's command line would be the same, and the places of those that
 	// merge, and why.

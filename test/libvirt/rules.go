@@ -20,8 +20,8 @@ import (
 	"github.com/domainpatch/domainpatch/patch/document"
 )
 
-// idle finds the rules of a sample without which QEMU's command line would be the same: what is other on it proves
-// nothing of them. A rule that others need, or without which libvirt refuses the domain, is none of them. Of a rule that
+// idle finds the rules of a sample without which QEMU's command line would be the same: what the sample changes of it
+// proves nothing of them. A rule that others need, or without which libvirt refuses the domain, is none of them. Of a rule that
 // merges, which stands for many, it finds the places.
 func (j *judge) idle(dir string, s *subject, qemu []string) (map[string]string, error) {
 	if len(qemu) == 0 {
@@ -94,7 +94,7 @@ func (j *judge) isIdleRule(dir string, i int, s *subject, qemu []string) (bool, 
 	return j.isSame(s, after, qemu)
 }
 
-// isSame says whether QEMU's command line tells the same of another patched domain.
+// isSame says whether another patched domain changes the same of QEMU's command line.
 func (j *judge) isSame(s *subject, after []byte, qemu []string) (bool, error) {
 	rest := *s
 	rest.after = after

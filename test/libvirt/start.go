@@ -86,10 +86,11 @@ func limits(session *virsh.Session, name string, domain []byte) (virsh.CommandLi
 func (j *judge) started(name string, domain []byte, changes []change, report func(*virsh.Session) (virsh.CommandLine, error)) (line virsh.CommandLine, err error) {
 	waits := strings.Contains(string(domain), `<interface type="vhostuser">`)
 	if waits {
-		changes = append(changes, change{"/domain/devices[not(emulator)]", "<emulator>" + j.starting.Path(emulator) + "</emulator>", "see above"})
-		if err := writeProgram(j.starting, j.starting.Path(emulator), `case "$*" in *guest=*) exit 1 ;; esac; exec `+emulator+` "$@"`); err != nil {
+		standIn, err := writeProgram(j.starting, emulator, `case "$*" in *guest=*) exit 1 ;; esac; exec `+emulator+` "$@"`)
+		if err != nil {
 			return nil, err
 		}
+		changes = append(changes, change{"/domain/devices[not(emulator)]", "<emulator>" + standIn + "</emulator>", "QEMU itself would wait for a switch"})
 	}
 	file, err := writeToAsk(j.starting, domain, changes)
 	if err != nil {
@@ -104,18 +105,9 @@ func (j *judge) started(name string, domain []byte, changes []change, report fun
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, session.Close()) }()
-	if err := os.Remove(j.starting.QEMULog(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	_, createErr := session.Do("create --paused " + file)
-	if createErr != nil && !waits {
-		return nil, createErr
-	}
-	if line, err = j.starting.StartedWith(name); err != nil {
-		return nil, errors.Join(createErr, err)
-	}
-	if waits {
-		return j.plainLine(line, domain), nil
+	line, err = j.create(session, name, file, waits)
+	if err != nil || waits {
+		return j.plainLine(line, domain), err
 	}
 	more, err := report(session)
 	if err != nil {
@@ -123,6 +115,22 @@ func (j *judge) started(name string, domain []byte, changes []change, report fun
 	}
 	_, err = session.Do("destroy " + name) // or the next session finds it in its state
 	return j.plainLine(append(line, more...), domain), err
+}
+
+// create creates the domain of a file, paused, and tells how QEMU was started for it. Where it ends at once, that is no error.
+func (j *judge) create(session *virsh.Session, name, file string, endsAtOnce bool) (virsh.CommandLine, error) {
+	if err := os.Remove(j.starting.QEMULog(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	_, createErr := session.Do("create --paused " + file)
+	if createErr != nil && !endsAtOnce {
+		return nil, createErr
+	}
+	line, err := j.starting.StartedWith(name)
+	if err != nil {
+		return nil, errors.Join(createErr, err)
+	}
+	return line, nil
 }
 
 // emulator is QEMU's program for amd64.
@@ -171,7 +179,7 @@ func ownFiles(host *virsh.Host, domain []byte) ([]byte, error) {
 		}
 		file := host.Path(path.Base(named[0].Text()))
 		if place.program != "" {
-			if err := writeProgram(host, file, place.program); err != nil {
+			if _, err := writeProgram(host, path.Base(file), place.program); err != nil {
 				return nil, err
 			}
 		}
@@ -183,11 +191,13 @@ func ownFiles(host *virsh.Host, domain []byte) ([]byte, error) {
 // called is the file in which scripts write down how they were called.
 const called = "called"
 
-func writeProgram(host *virsh.Host, file, program string) error {
-	if _, err := host.Write(path.Base(file), []byte("#!/bin/sh\n"+program+"\n")); err != nil {
-		return err
+// writeProgram writes a shell script into the host's folder, and returns its path.
+func writeProgram(host *virsh.Host, name, program string) (string, error) {
+	file, err := host.Write(name, []byte("#!/bin/sh\n"+program+"\n"))
+	if err != nil {
+		return "", err
 	}
-	return os.Chmod(file, 0o755)
+	return file, os.Chmod(file, 0o755)
 }
 
 // calls are what scripts wrote down, as lines that stand beside QEMU's.

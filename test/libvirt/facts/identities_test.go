@@ -166,11 +166,7 @@ type counted struct {
 func (d definer) count(t *testing.T, c identityCase, elements ...string) counted {
 	t.Helper()
 	given := frame(c, elements...)
-	doc, err := document.Parse([]byte(given))
-	if err != nil {
-		t.Fatalf("%v:\n%s", err, given)
-	}
-	all := find(doc, c.At)
+	all := find(parse(t, given), c.At)
 	own := all[len(all)-len(elements):]
 	file, err := d.host.Write("facts.xml", []byte(given))
 	if err != nil {
@@ -188,11 +184,8 @@ func (d definer) count(t *testing.T, c identityCase, elements ...string) counted
 	if !c.Parse {
 		_, starts = session.NativeArguments(file)
 	}
-	if doc, err = document.Parse([]byte(dump)); err != nil {
-		t.Fatal(err)
-	}
 	kept := 0
-	for _, e := range find(doc, c.At) {
+	for _, e := range find(parse(t, dump), c.At) {
 		if e.Data == own[0].Data && e.NamespaceURI == own[0].NamespaceURI {
 			kept++
 		}

@@ -53,7 +53,7 @@ func checkPlay(t *testing.T, name, libvirts, played string) {
 	}
 }
 
-// checkAddresses wants libvirt to have given addresses to the devices of which the engine knows that, and to no others.
+// checkAddresses wants libvirt to give addresses to the devices that the engine expects to get one, and to no others.
 func checkAddresses(t *testing.T, said string) {
 	t.Helper()
 	for _, device := range xmlquery.Find(parse(t, said).Root(), "/domain/devices/*") {
@@ -61,7 +61,7 @@ func checkAddresses(t *testing.T, said string) {
 			continue // some of the samples give one its own
 		}
 		if has := xmlquery.FindOne(device, "address") != nil; has != schema.GetsAddress(device) {
-			t.Errorf("has an address for libvirt: %t, and not so for the engine: %s", has, device.OutputXML(true))
+			t.Errorf("has an address of libvirt's: %t, and the engine expects the contrary: %s", has, device.OutputXML(true))
 		}
 	}
 }
@@ -103,7 +103,7 @@ func parse(t *testing.T, domain string) *document.Document {
 	t.Helper()
 	doc, err := document.Parse([]byte(domain))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v:\n%s", err, domain)
 	}
 	return doc
 }
@@ -127,7 +127,7 @@ func buildLauncher(t *testing.T) string {
 	build := exec.Command("go", "build", "-C", "../../kubevirt", "-trimpath", "-o", program, "./cmd/launcher")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("cannot build it: %v\n%s", err, out)
+		t.Fatalf("cannot build the launcher: %v\n%s", err, out)
 	}
 	return program
 }
@@ -198,10 +198,7 @@ func here(t *testing.T, file string) (domain string, ok bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := document.Parse(data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	doc := parse(t, string(data))
 	root := doc.Root()
 	if arch := xmlquery.FindOne(root, "/domain/os/type/@arch"); arch == nil || arch.InnerText() != "x86_64" {
 		return "", false
@@ -223,15 +220,11 @@ func here(t *testing.T, file string) (domain string, ok bool) {
 
 func (d definer) define(t *testing.T, name, domain string) (kept string) {
 	t.Helper()
-	doc, err := document.Parse([]byte(domain))
-	if err != nil {
-		t.Fatal(err)
-	}
 	file, err := d.host.Write("facts.xml", []byte(domain))
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, err = d.session.Define(file, xmlquery.FindOne(doc.Root(), "/domain/name").InnerText())
+	kept, err = d.session.Define(file, xmlquery.FindOne(parse(t, domain).Root(), "/domain/name").InnerText())
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}

@@ -8,6 +8,7 @@ package facts
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/antchfx/xmlquery"
@@ -114,10 +115,8 @@ func (g *grammar) element(n *xmlquery.Node) counts {
 
 // reference takes definitions of one name for alternatives; of those that combine it is told too little.
 func (g *grammar) reference(name string, within []string) counts {
-	for _, outer := range within {
-		if outer == name {
-			return nil
-		}
+	if slices.Contains(within, name) {
+		return nil
 	}
 	all := counts{}
 	for _, d := range g.definitions[name] {

@@ -13,7 +13,6 @@ import (
 	"github.com/antchfx/xmlquery"
 
 	"github.com/domainpatch/domainpatch/patch"
-	"github.com/domainpatch/domainpatch/patch/document"
 	"github.com/domainpatch/domainpatch/test/libvirt/virsh"
 )
 
@@ -91,10 +90,6 @@ func isSingle(t *testing.T, g *grammar, parent, child string) bool {
 	if parent != "domain" && g.children["devices"][parent] > 0 {
 		text = "<domain><devices>" + text + "</devices></domain>"
 	}
-	doc, err := document.Parse([]byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	identities := patch.Identities(xmlquery.FindOne(doc.Root(), "//"+parent+"/"+child))
+	identities := patch.Identities(xmlquery.FindOne(parse(t, text).Root(), "//"+parent+"/"+child))
 	return len(identities) == 1 && len(identities[0].Paths) == 0
 }
