@@ -68,16 +68,16 @@ SPDX-License-Identifier: Apache-2.0
 
 # How the samples are proven
 
-A patch is right when the guest sees it. The domain of each [sample](../config/samples/README.md) that edits one is defined in libvirt, which must keep what the patch wrote, checked by
-libvirt's schema, and turned into QEMU's command line, before the patch and after it: ` + "`make test-libvirt`" + `.
+A patch is right when the guest sees it. For each [sample](../config/samples/README.md) that edits a domain, the domain is defined in libvirt, which must keep what the patch wrote; it is
+checked by libvirt's schema; and it is turned into QEMU's command line, as it was before the patch and as it is after: ` + "`make test-libvirt`" + `.
 Many samples are applied on real parts of Kubernetes and KubeVirt, up to a guest that tells what it sees: ` + "`make test-guest`" + `. Both use Debian's
 libvirt and QEMU, without KVM. QEMU or a guest shows the effect of %d of the %d samples. It shows nothing of:
 
 %s
-On QEMU's side, + is what is new and - what is gone, in an option or as a whole one; where libvirt puts the devices on
+On QEMU's side, + is what is new and - what is gone, a whole option or a part of one; where libvirt puts the devices on
 their buses is left out. "not by" names a rule, or a place of one that merges, without which QEMU's command line is the same, and why. I/O limits of disks are QEMU's answer on its monitor
-("blkdeviotune", "qemu/"), where libvirt sets them. Beside it is what the guest reports, and what it reports without the patch ("was"), and in
-brackets what makes a difference that the patch does not write itself; *anything* stands for what differs between machines or runs, and of a file of cloud-init only the lines that are new are shown. The guests are VMs of their own, so what a
+("blkdeviotune", "qemu/"), where libvirt sets them. The last column is what the guest reports, what it reports without the patch ("was"), and in
+brackets the reason for a difference that the patch does not write itself; *anything* stands for what differs between machines or runs. Of a file of cloud-init only the new lines are shown. The guests are VMs of their own, so what a
 patch takes from a VM differs from the sample's. HERE is the folder of the test, and 001/002 the place on the bus of its USB device.
 Long lines end with "…".
 
