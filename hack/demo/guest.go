@@ -79,9 +79,7 @@ func bootScenes(ctx context.Context, scenes []*guest.Scene, out string, w io.Wri
 		if err != nil {
 			return nil, err
 		}
-		for _, call := range pair.Calls {
-			fmt.Fprintln(w, "virt-launcher:", call)
-		}
+		tellCalls(w, pair.Calls)
 		pairs = append(pairs, pair)
 	}
 	fmt.Fprintf(w, "what went in and out of the hooks is in %s\n", relative(out))

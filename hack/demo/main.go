@@ -71,6 +71,13 @@ func start(ctx context.Context, out string, options cluster.Options, w io.Writer
 	return cluster.Start(ctx, options)
 }
 
+// tellCalls tells how the hooks were called.
+func tellCalls(w io.Writer, calls []string) {
+	for _, call := range calls {
+		fmt.Fprintln(w, "virt-launcher:", call)
+	}
+}
+
 func since(begin time.Time) string { return fmt.Sprintf("%.1fs", time.Since(begin).Seconds()) }
 
 // relative is a path as short as the working directory makes it.

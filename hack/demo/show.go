@@ -30,8 +30,8 @@ func (s *story) show(context.Context) error {
 	if s.without.CloudInit == nil || s.with.CloudInit == nil {
 		return errors.New("the VM has no cloud-init data")
 	}
-	fmt.Println()
-	return showChanges(os.Stdout, s.without, s.with, s.out)
+	fmt.Fprintln(s.w)
+	return showChanges(s.w, s.without, s.with, s.out)
 }
 
 // showChanges saves both results in a folder and prints how they differ.

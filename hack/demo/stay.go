@@ -66,9 +66,7 @@ func tellStart(ctx context.Context, w io.Writer, p cluster.Played, out string) {
 		fmt.Fprintln(w, p.Node.Shortcoming)
 	}
 	if p.With != nil {
-		for _, call := range p.With.Calls {
-			fmt.Fprintln(w, "virt-launcher:", call)
-		}
+		tellCalls(w, p.With.Calls)
 	}
 	err := p.Err
 	folder := filepath.Join(out, "vms", p.VM.Namespace, p.VM.Name)

@@ -35,7 +35,7 @@ func tellStory(ctx context.Context, out string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s := &story{cluster: c, samples: filepath.Join(root, "config", "samples"), out: out}
+	s := &story{cluster: c, samples: filepath.Join(root, "config", "samples"), out: out, w: w}
 	err = s.tell(ctx)
 	if stopErr := c.Stop(); err == nil {
 		err = stopErr
@@ -52,6 +52,7 @@ type story struct {
 	cluster *cluster.Cluster
 	samples string // folder
 	out     string // folder
+	w       io.Writer
 
 	applied       time.Time
 	vm            *cluster.VM
@@ -90,7 +91,7 @@ func (s *story) awaitPod(ctx context.Context) (err error) {
 	if s.vm, err = s.cluster.AwaitPod(ctx, s.key()); err != nil {
 		return err
 	}
-	fmt.Printf("%s applied: VM %s, its VMI and Pod %s there after %s\n", relative(s.samples), s.key(), s.vm.Pod.Name, since(s.applied))
+	fmt.Fprintf(s.w, "%s applied: VM %s, its VMI and Pod %s there after %s\n", relative(s.samples), s.key(), s.vm.Pod.Name, since(s.applied))
 	return nil
 }
 
@@ -105,7 +106,7 @@ func (s *story) awaitPatches(ctx context.Context) error {
 		}
 		patches = append(patches, patch)
 	}
-	fmt.Printf("%d DomainPatches say that they are ready after %s\n", len(patches), since(s.applied))
+	fmt.Fprintf(s.w, "%d DomainPatches say that they are ready after %s\n", len(patches), since(s.applied))
 	return s.saveYAML("patch.yaml", patches...)
 }
 
@@ -121,7 +122,7 @@ func (s *story) saveBundle(ctx context.Context) error {
 		return err
 	}
 	bundle := configMap.Data[v1alpha1.BundleKey]
-	fmt.Printf("ConfigMap %s holds the bundle: %d bytes\n", configMap.Name, len(bundle))
+	fmt.Fprintf(s.w, "ConfigMap %s holds the bundle: %d bytes\n", configMap.Name, len(bundle))
 	return os.WriteFile(filepath.Join(s.out, "bundle.json"), []byte(bundle), 0o644)
 }
 
@@ -130,7 +131,7 @@ func (s *story) startSidecar(ctx context.Context) (err error) {
 	if s.node, err = s.cluster.RunPod(ctx, s.vm); err != nil {
 		return err
 	}
-	fmt.Println(cmp.Or(s.node.Shortcoming, "shim started as the Pod says, in a container with nothing else in it"))
+	fmt.Fprintln(s.w, cmp.Or(s.node.Shortcoming, "shim started as the Pod says, in a container with nothing else in it"))
 	return errors.Join(s.saveYAML("vm.yaml", s.vm.VM), s.saveYAML("vmi.yaml", s.vm.VMI), s.saveYAML("pod.yaml", s.vm.Pod))
 }
 
@@ -138,9 +139,7 @@ func (s *story) startSidecar(ctx context.Context) (err error) {
 func (s *story) boot(ctx context.Context) (err error) {
 	s.with, err = s.node.Boot(ctx, filepath.Join(s.out, "hooks"))
 	if s.with != nil {
-		for _, call := range s.with.Calls {
-			fmt.Println("virt-launcher:", call)
-		}
+		tellCalls(s.w, s.with.Calls)
 	}
 	return err
 }

@@ -91,7 +91,7 @@ func (c *Cluster) addReplicas(objects []*unstructured.Unstructured) error {
 }
 
 // managerArguments make the manager run as its Pod would: as its ServiceAccount, with its
-// arguments. Only where it serves and its certificate are others.
+// arguments. Only its addresses and its certificate differ.
 func (c *Cluster) managerArguments(deployment *appsv1.Deployment) ([]string, error) {
 	pod := deployment.Spec.Template.Spec
 	if len(pod.Containers) != 1 {
