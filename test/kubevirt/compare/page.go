@@ -32,7 +32,7 @@ and writes this page; a program judges every result, and a test keeps all but th
 | Plugin | a CEL expression in a ` + "`Plugin`" + `, by KubeVirt's own package; the API is alpha and behind the feature gate ` + "`Plugins`" + ` | virt-launcher |
 | DomainPatch | a patch, put into a bundle by ` + "`kubectl domainpatch inject`" + `, under the default policy | our shim |
 
-What the users write stands in [test/kubevirt/compare/edits](../test/kubevirt/compare/edits/). Where KubeVirt has an example, it runs as it stands, but for the folder of its temporary files. The rest is ours, written with care, and without tricks:
+What the users write is in [test/kubevirt/compare/edits](../test/kubevirt/compare/edits/). Where KubeVirt has an example, it runs as it stands, but for the folder of its temporary files. The rest is ours, written with care, and without tricks:
 values are escaped, a disk that is missing is an error, and an edit that is there already is left alone. A Plugin with a sidecar instead of an expression is not among them. The image of the sidecar must have what a script calls. The domain is KubeVirt's of a VM with four disks, three of them alike.
 `
 
@@ -40,7 +40,7 @@ const legend = `
 ## The edits
 
 The first call. *yes*: the edit is made, and nothing else is changed in meaning. *yes, but*: something else is changed, too. *no, silently*: nothing is changed, and the VM starts. *wrong*: the
-result is another one. *error*: the VM does not start; the reasons of scripts stand in their sidecar's log alone. White space, quotes and the order of elements with different names do not count.
+result is not what was wanted. *error*: the VM does not start; only the log of its sidecar says why a script failed. White space, quotes and the order of elements with different names do not count.
 `
 
 func (f *facts) markdown() string {
@@ -132,13 +132,13 @@ func (f *facts) better(b *strings.Builder) {
 	}{
 		{"Right as often, by scripts written with care", equal},
 		{"Fewer lines", shorter},
-		{"Leave cloud-init data as they are that were edited already, which KubeVirt gives to no hook", once},
+		{"Leave cloud-init data that were edited already as they are; KubeVirt gives such data to no hook", once},
 	} {
 		if len(point.who) > 0 {
 			fmt.Fprintf(b, "- %s: %s.\n", point.text, strings.Join(point.who, ", "))
 		}
 	}
-	b.WriteString("\nWhat Python and Go get wrong, and most of what shell does, is in KubeVirt's own examples: the baseboard. What a Plugin gets wrong is what a sidecar did before it. " +
+	b.WriteString("\nWhat Python and Go get wrong, and most of what shell does, is in KubeVirt's own examples: the baseboard. What a Plugin gets wrong is that it loses what a sidecar did before it. " +
 		"The scenarios are ours, from what KubeVirt's users asked for and what has gone wrong for them; another choice gives other numbers.\n")
 }
 
@@ -195,14 +195,14 @@ func (f *facts) calls(b *strings.Builder) {
 		again.verdicts(e.title, e.each(func(c column) verdict { return c.Again }))
 	}
 	boots.write(b)
-	b.WriteString("\nAnd this becomes of its own result as input, as where two sidecars make the same edit:\n\n")
+	b.WriteString("\nAnd this is what becomes of its own result as input, as where two sidecars make the same edit:\n\n")
 	again.write(b)
 }
 
 func (f *facts) others(b *strings.Builder) {
 	b.WriteString("\n## What else is in the domain\n\nThe baseboard again, in a domain that another sidecar has edited: with a comment, an element of another namespace, a `<shmem>`, which KubeVirt's " +
 		"structs do not know, and an argument of QEMU. A Plugin is given what those structs keep of a sidecar's work, DomainPatch's too, and all of another Plugin's. " +
-		"Lines are those of the input that are not in the result as they were, beside those of the edit. Comments, prefixes and lines matter to who reads the domain, not to libvirt.\n\n")
+		"Lines are those of the input that are not in the result as they were, beside those of the edit. Comments, prefixes and lines matter to whoever reads the domain, not to libvirt.\n\n")
 	t := &table{}
 	var words []verdict
 	rows := [4][]string{}
@@ -221,7 +221,7 @@ func (f *facts) others(b *strings.Builder) {
 }
 
 func (f *facts) cloud(b *strings.Builder) {
-	b.WriteString("\n## Cloud-init data\n\nOne package more in the user data, which have a comment. The XML tools and the Plugin API have no part in it. KubeVirt calls this hook once per start, of one sidecar alone, with the data as the VM has them.\n\n")
+	b.WriteString("\n## Cloud-init data\n\nOne package more in the user data, which have a comment. The XML tools and the Plugin API cannot edit them. KubeVirt calls this hook once per start, on one sidecar alone, with the data as the VM has them.\n\n")
 	t := &table{}
 	for _, row := range f.Cloud {
 		t.verdicts(row.Title, row.By)
