@@ -179,12 +179,12 @@ func (n *Node) writeConfigMap(ctx context.Context, dir string, source *corev1.Co
 	if source.DefaultMode != nil {
 		mode = fs.FileMode(*source.DefaultMode)
 	}
+	var errs []error
 	for key, value := range configMap.Data {
-		if err := os.WriteFile(filepath.Join(dir, key), []byte(value), mode); err != nil {
-			return err
-		}
+		file := filepath.Join(dir, key)
+		errs = append(errs, os.WriteFile(file, []byte(value), mode), os.Chmod(file, mode)) // in spite of the umask
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // subPath gives a part of a volume. One that does not exist becomes a folder, as the kubelet does it.

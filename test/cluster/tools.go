@@ -89,5 +89,5 @@ func (t tools) build(ctx context.Context) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build the manager and the shim: %w\n%s", err, out)
 	}
-	return nil
+	return os.Chmod(filepath.Join(t.own, "shim"), 0o755) // in spite of the umask: its user in the container is another
 }

@@ -24,6 +24,7 @@ import (
 )
 
 func main() {
+	unix.Umask(0o022) // a container runtime's, whatever that of the terminal is
 	err := run(os.Args[1:])
 	fmt.Fprintln(os.Stderr, "container:", err)
 	os.Exit(125) // as docker run does, when it is not the command that failed
