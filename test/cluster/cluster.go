@@ -47,6 +47,9 @@ type Options struct {
 	// Controllers are those of kube-controller-manager's that run, for example
 	// namespace-controller. Without any it does not run.
 	Controllers []string
+	// KubeVirt is the folder of KubeVirt's programs, of another release, say: virt-api, virt-controller,
+	// and what stands for our kubevirt-manifests and launcher. Empty means bin/kubevirt.
+	KubeVirt string
 	// DefinitionsOnly leaves KubeVirt's programs and webhooks out: of KubeVirt there are the
 	// definitions and the object that configures it. VMIs are then what clients make of them.
 	DefinitionsOnly bool
@@ -87,7 +90,7 @@ type Cluster struct {
 //
 // It fails, and names the make target to run, where a program is missing.
 func Start(ctx context.Context, options Options) (_ *Cluster, err error) {
-	tools, err := findTools()
+	tools, err := findTools(options.KubeVirt)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,8 +29,9 @@ type tools struct {
 	own          string // manager, shim, container: built for each cluster, in its folder
 }
 
-// findTools finds the programs that take minutes to build, and thus must be there.
-func findTools() (tools, error) {
+// findTools finds the programs that take minutes to build, and thus must be there. KubeVirt's are in the folder,
+// or in bin where it is empty.
+func findTools(kubeVirt string) (tools, error) {
 	root, err := Repository()
 	if err != nil {
 		return tools{}, err
@@ -37,7 +39,7 @@ func findTools() (tools, error) {
 	t := tools{
 		root:         root,
 		controlPlane: os.Getenv("KUBEBUILDER_ASSETS"),
-		kubeVirt:     filepath.Join(root, "bin", "kubevirt"),
+		kubeVirt:     cmp.Or(kubeVirt, filepath.Join(root, "bin", "kubevirt")),
 	}
 	if t.controlPlane == "" {
 		t.controlPlane = filepath.Join(root, "bin", "controlplane")

@@ -80,7 +80,16 @@ func (s *scene) annotatedVM(namespace string, entries ...v1alpha1.HookSidecar) *
 
 // wantSidecar is the container of an entry in a VM with dedicated CPUs, as KubeVirt documents it or
 // its code says (newSidecarContainerRenderer, sidecarResources in pkg/virt-controller/services).
-func wantSidecar(name string, entry v1alpha1.HookSidecar) corev1.Container {
+func (s *scene) wantSidecar(name string, entry v1alpha1.HookSidecar) corev1.Container {
+	s.Helper()
+	sockets := corev1.VolumeMount{Name: "hook-sidecar-sockets", MountPath: "/var/run/kubevirt-hooks"}
+	if hasOwnSocketFolder(s.T) {
+		sockets.SubPath = name
+	}
+	var privileged *bool
+	if minor(s.T) < 7 {
+		privileged = new(bool) // said, and the default since
+	}
 	limits := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("200m"), corev1.ResourceMemory: resource.MustParse("64M")}
 	user, yes, no := int64(107), true, false
 	return corev1.Container{
@@ -91,11 +100,11 @@ func wantSidecar(name string, entry v1alpha1.HookSidecar) corev1.Container {
 		Args:            entry.Args,
 		Resources:       corev1.ResourceRequirements{Limits: limits, Requests: limits},
 		VolumeMounts: []corev1.VolumeMount{
-			{Name: "hook-sidecar-sockets", MountPath: "/var/run/kubevirt-hooks", SubPath: name},
+			sockets,
 			{Name: entry.ConfigMap.Name, MountPath: entry.ConfigMap.HookPath, SubPath: entry.ConfigMap.Key},
 			{Name: entry.PVC.Name, MountPath: entry.PVC.VolumePath},
 		},
-		SecurityContext: &corev1.SecurityContext{RunAsUser: &user, RunAsGroup: &user, RunAsNonRoot: &yes, AllowPrivilegeEscalation: &no,
+		SecurityContext: &corev1.SecurityContext{Privileged: privileged, RunAsUser: &user, RunAsGroup: &user, RunAsNonRoot: &yes, AllowPrivilegeEscalation: &no,
 			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}},
 	}
 }
@@ -105,10 +114,10 @@ func (s *scene) checkSidecar(pod *corev1.Pod, name string, entry v1alpha1.HookSi
 	s.Helper()
 	got := container(pod, name)
 	others := cmpopts.IgnoreFields(corev1.Container{}, "Env", "TerminationMessagePath", "TerminationMessagePolicy")
-	if diff := cmp.Diff(wantSidecar(name, entry), got, others); diff != "" {
+	if diff := cmp.Diff(s.wantSidecar(name, entry), got, others); diff != "" {
 		s.Errorf("container %s (-want +got):\n%s", name, diff)
 	}
-	if !contains(got.Env, corev1.EnvVar{Name: "CONTAINER_NAME", Value: name}) {
+	if hasOwnSocketFolder(s.T) && !contains(got.Env, corev1.EnvVar{Name: "CONTAINER_NAME", Value: name}) {
 		s.Errorf("container %s has the environment %+v, without its name", name, got.Env)
 	}
 	mode := int32(0o755)

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,16 +39,13 @@ func TestReleases(t *testing.T) {
 	for _, r := range tested {
 		t.Run(string(r), func(t *testing.T) {
 			defer tell(t, r, time.Now())
-			probe, err := buildProbe(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p := &player{release: r, probe: probe, shim: shim}
+			p := newPlayer(t, r, shim)
 			t.Run("samples", func(t *testing.T) { all.edits[r] = p.samples(t) })
 			t.Run("cases", p.engineCases)
 			t.Run("annotation", p.annotation)
 			t.Run("definitions", func(t *testing.T) { all.fields[r] = p.definitions(t, cluster) })
 			t.Run("types", func(t *testing.T) { p.types(t, all.kept) })
+			t.Run("chain", p.chain)
 		})
 	}
 	if !t.Failed() {
@@ -62,8 +60,12 @@ func tell(t *testing.T, r release, begin time.Time) {
 	if t.Failed() {
 		verdict = "FAILED"
 	}
-	fmt.Printf("KubeVirt %s: its domains with all samples, its hooks client, the engine's cases and its definitions: %s in %.0fs\n",
-		r, verdict, time.Since(begin).Seconds())
+	chain := ""
+	if slices.Contains(chained, r) {
+		chain = ", the whole chain"
+	}
+	fmt.Printf("KubeVirt %s: its domains with all samples, its hooks client, the engine's cases, its definitions%s: %s in %.0fs\n",
+		r, chain, verdict, time.Since(begin).Seconds())
 }
 
 // compare compares the releases, and the outcome with the data files.
@@ -93,8 +95,22 @@ func buildShim(t *testing.T) string {
 // player plays VMs with a release.
 type player struct {
 	release release
+	module  *module
 	probe   string // the program built with it
 	shim    string
+}
+
+func newPlayer(t *testing.T, r release, shim string) *player {
+	t.Helper()
+	m, err := newModule(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	probe, err := m.build("probe", "probe", ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &player{release: r, module: m, probe: probe, shim: shim}
 }
 
 // samples gives the edit of each case.

@@ -28,30 +28,36 @@ var (
 	stubbed  = []string{"kubevirt.io/virt-template-api", "kubevirt.io/virt-template-client-go"}
 )
 
-// buildProbe builds the program of the folder probe with a release of KubeVirt, and gives its path. Its
-// go.mod is KubeVirt's own, since only a main module's replacements count; the go.sum is KubeVirt's with what
-// it lacks from testdata/go.sum, KubeVirt itself first of all. Nothing else may be downloaded.
-func buildProbe(r release) (program string, err error) {
-	folder, err := filepath.Abs(filepath.Join(out, string(r)))
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return "", err
-	}
-	m := &module{release: r, file: filepath.Join(folder, "go.mod")}
-	if err := m.write(); err != nil {
-		return "", fmt.Errorf("KubeVirt %s: %w", r, err)
-	}
-	program = filepath.Join(folder, "probe")
-	_, err = m.command("build", "-mod=readonly", "-tags", r.tags(), "-o", program, ".")
-	return program, err
-}
-
-// module is the module of the probe for a release.
+// module is the module of the probe for a release. Its go.mod is KubeVirt's own, since only a main module's
+// replacements count; the go.sum is KubeVirt's with what it lacks from testdata/go.sum, KubeVirt itself first of all.
+// Nothing else may be downloaded.
 type module struct {
 	release release
+	folder  string // where everything goes that is built with it
 	file    string // its go.mod; the go.sum is beside it
+}
+
+func newModule(r release) (*module, error) {
+	folder, err := filepath.Abs(filepath.Join(out, string(r)))
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, err
+	}
+	m := &module{release: r, folder: folder, file: filepath.Join(folder, "go.mod")}
+	if err := m.write(); err != nil {
+		return nil, fmt.Errorf("KubeVirt %s: %w", r, err)
+	}
+	return m, nil
+}
+
+// build builds a program of KubeVirt's, or a folder of this repository that imports nothing but KubeVirt's packages,
+// and gives its path. The name may have a folder.
+func (m *module) build(name, in, source string) (program string, err error) {
+	program = filepath.Join(m.folder, name)
+	_, err = goCommand(in, "build", "-modfile="+m.file, "-mod=readonly", "-tags", m.release.tags(), "-ldflags", "-s -w", "-o", program, source)
+	return program, err
 }
 
 // write makes go.mod and go.sum.
@@ -106,6 +112,10 @@ func (m *module) download() (folder string, err error) {
 // edits are the flags for go mod edit that make a module of ours of KubeVirt's: what it takes from folders of
 // its repository is required by version.
 func (m *module) edits() ([]string, error) {
+	stubs, err := filepath.Abs(root + "/test/kubevirt/stubs")
+	if err != nil {
+		return nil, err
+	}
 	text, err := m.command("mod", "edit", "-json", m.file)
 	if err != nil {
 		return nil, err
@@ -134,19 +144,14 @@ func (m *module) edits() ([]string, error) {
 		case slices.Contains(unserved, require.Path):
 			edits = append(edits, "-droprequire="+require.Path, "-exclude="+require.Path+"@"+require.Version)
 		case slices.Contains(stubbed, require.Path):
-			edits = append(edits, "-replace="+require.Path+"=../../kubevirt/stubs/"+filepath.Base(require.Path))
+			edits = append(edits, "-replace="+require.Path+"="+filepath.Join(stubs, filepath.Base(require.Path)))
 		}
 	}
 	return edits, nil
 }
 
 // command runs the go command in the probe's folder.
-func (m *module) command(args ...string) ([]byte, error) {
-	if args[0] == "build" {
-		args = slices.Insert(args, 1, "-modfile="+m.file)
-	}
-	return goCommand("probe", args...)
-}
+func (m *module) command(args ...string) ([]byte, error) { return goCommand("probe", args...) }
 
 // goCommand gives what the go command prints. The flags are those of the Makefile, whose compiled packages it
 // shares.

@@ -8,6 +8,7 @@
 //
 //	probe domains FOLDER VMI...  writes NAME.xml, NAME.vmi.json and NAME.cloud-init.json of each
 //	probe hooks                  reads a list of runs as JSON, makes them, prints their results as JSON
+//	probe hooks FLAGS            starts the VM on stdin, with flags and results of test/kubevirt/cmd/launcher
 //	probe types                  prints what api.DomainSpec keeps, a path a line
 //	probe annotation             reads a hookSidecars annotation and prints what this release understood of it
 //	probe crds                   prints the custom resource definitions, as a stream of YAML
@@ -32,6 +33,8 @@ func run(args []string) error {
 		return writeDomains(args[1], args[2:])
 	case len(args) == 1 && args[0] == "hooks":
 		return callHooks(os.Stdin, os.Stdout)
+	case len(args) > 1 && args[0] == "hooks":
+		return launch(args[1:], os.Stdin, os.Stdout)
 	case len(args) == 1 && args[0] == "types":
 		return printTypes(os.Stdout)
 	case len(args) == 1 && args[0] == "annotation":
@@ -39,5 +42,5 @@ func run(args []string) error {
 	case len(args) == 1 && args[0] == "crds":
 		return printDefinitions(os.Stdout)
 	}
-	return errors.New("want domains FOLDER VMI..., hooks, types, annotation or crds")
+	return errors.New("want domains FOLDER VMI..., hooks [FLAGS], types, annotation or crds")
 }

@@ -58,14 +58,18 @@ func writeDomain(folder, file string) error {
 	return errors.Join(err, writeJSON(name+".vmi.json", vmi), os.WriteFile(name+".xml", domain, 0o644))
 }
 
-// readVMI reads a VMI as virt-launcher gets it: with the defaults of virt-api, the statuses of volumes of
-// virt-controller, and the claims that virt-handler replaces by files. An unknown field is an error: this
-// release would drop it.
 func readVMI(file string) (*v1.VirtualMachineInstance, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
+	return parseVMI(data)
+}
+
+// parseVMI reads a VMI as virt-launcher gets it: with the defaults of virt-api, the statuses of volumes of
+// virt-controller, and the claims that virt-handler replaces by files. An unknown field is an error: this
+// release would drop it.
+func parseVMI(data []byte) (*v1.VirtualMachineInstance, error) {
 	vmi := &v1.VirtualMachineInstance{}
 	if err := errors.Join(yaml.UnmarshalStrict(data, &strictVMI{}), yaml.Unmarshal(data, vmi)); err != nil {
 		return nil, err

@@ -23,7 +23,7 @@ const namespace = "kubevirt"
 
 func definitions() ([]any, error) {
 	var all []any
-	for _, create := range []func() (*extv1.CustomResourceDefinition, error){
+	for _, create := range append([]func() (*extv1.CustomResourceDefinition, error){
 		components.NewKubeVirtCrd,
 		components.NewVirtualMachineCrd,
 		components.NewVirtualMachineInstanceCrd,
@@ -41,10 +41,7 @@ func definitions() ([]any, error) {
 		components.NewVirtualMachineSnapshotContentCrd,
 		components.NewVirtualMachineRestoreCrd,
 		components.NewVirtualMachineExportCrd,
-		components.NewVirtualMachineBackupCrd,
-		components.NewVirtualMachineBackupTrackerCrd,
-		components.NewPluginCrd,
-	} {
+	}, laterDefinitions...) {
 		definition, err := create()
 		if err != nil {
 			return nil, err

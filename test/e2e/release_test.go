@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: The DomainPatch Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"path/filepath"
+	"testing"
+)
+
+var release = flag.String("release", "", "release of KubeVirt for TestChain, such as v1.2.2, that test/matrix has built; the one in bin/kubevirt otherwise")
+
+// kubeVirtPrograms is the folder with the programs of the release.
+func kubeVirtPrograms(root string) string {
+	if *release == "" {
+		return ""
+	}
+	return filepath.Join(root, "out", "matrix", *release, "kubevirt")
+}
+
+// minor is the 2 of v1.2.2, and more than any for the release in bin/kubevirt, which is the newest.
+func minor(t *testing.T) int {
+	t.Helper()
+	if *release == "" {
+		return math.MaxInt
+	}
+	var minor int
+	if _, err := fmt.Sscanf(*release, "v1.%d.", &minor); err != nil {
+		t.Fatalf("-release %s: %v", *release, err)
+	}
+	return minor
+}
+
+// hasOwnSocketFolder tells whether a sidecar has a folder for its socket alone, and its name in the environment. Up to
+// v1.5 all sidecars of a Pod share one folder.
+func hasOwnSocketFolder(t *testing.T) bool {
+	t.Helper()
+	return minor(t) >= 6
+}
