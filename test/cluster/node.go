@@ -105,7 +105,7 @@ func (n *Node) reportRunning(ctx context.Context) error {
 	}
 	key := client.ObjectKeyFromObject(n.vm.VMI)
 	return n.cluster.Until(ctx, fmt.Sprintf("VMI %s is scheduled", key), func(ctx context.Context) error {
-		if err := errors.Join(n.cluster.Get(ctx, key, n.vm.VM), n.cluster.Get(ctx, key, n.vm.VMI)); err != nil {
+		if err := n.cluster.read(ctx, key, n.vm); err != nil {
 			return err
 		}
 		if phase, _, _ := unstructured.NestedString(n.vm.VMI.Object, "status", "phase"); phase != "Scheduled" {

@@ -111,7 +111,7 @@ func vmiOf(pod *corev1.Pod) client.ObjectKey {
 func (c *Cluster) startPlayed(ctx context.Context, pod *corev1.Pod, out string) Played {
 	p := Played{VM: vmiOf(pod)}
 	vm := &VM{VM: kubeVirtKind("VirtualMachine"), VMI: kubeVirtKind("VirtualMachineInstance"), Pod: pod}
-	if p.Err = errors.Join(c.Get(ctx, p.VM, vm.VM), c.Get(ctx, p.VM, vm.VMI)); p.Err != nil {
+	if p.Err = c.read(ctx, p.VM, vm); p.Err != nil {
 		return p
 	}
 	folder := filepath.Join(out, p.VM.Namespace, p.VM.Name)

@@ -21,20 +21,17 @@ import (
 	"github.com/domainpatch/domainpatch/controllers/kubevirt"
 )
 
-// VM is a VirtualMachine with what KubeVirt made of it, each as it is stored.
+// VM is a VirtualMachine with what KubeVirt made of it, each as it is stored. VM is empty for a VMI without one.
 type VM struct {
 	VM, VMI *unstructured.Unstructured
 	Pod     *corev1.Pod
 }
 
-// AwaitPod waits until a VirtualMachine has a virt-launcher Pod.
+// AwaitPod waits until a VirtualMachine, or a VMI without one, has a virt-launcher Pod.
 func (c *Cluster) AwaitPod(ctx context.Context, key client.ObjectKey) (*VM, error) {
 	vm := &VM{VM: kubeVirtKind("VirtualMachine"), VMI: kubeVirtKind("VirtualMachineInstance")}
 	err := c.Until(ctx, fmt.Sprintf("VM %s has a Pod", key), func(ctx context.Context) error {
-		if err := c.Get(ctx, key, vm.VM); err != nil {
-			return err
-		}
-		if err := c.Get(ctx, key, vm.VMI); err != nil {
+		if err := c.read(ctx, key, vm); err != nil {
 			return fmt.Errorf("%w; VM: %s", err, strings.Join(Messages(vm.VM), "; "))
 		}
 		var pods corev1.PodList
@@ -49,6 +46,11 @@ func (c *Cluster) AwaitPod(ctx context.Context, key client.ObjectKey) (*VM, erro
 		return nil
 	})
 	return vm, err
+}
+
+// read gets a VM and its VMI.
+func (c *Cluster) read(ctx context.Context, key client.ObjectKey, vm *VM) error {
+	return errors.Join(client.IgnoreNotFound(c.Get(ctx, key, vm.VM)), c.Get(ctx, key, vm.VMI))
 }
 
 func kubeVirtKind(kind string) *unstructured.Unstructured {

@@ -50,6 +50,8 @@ func TestChain(t *testing.T) {
 	t.Run("FirmwareFromClaim", func(t *testing.T) { ch.with(t, ctx).firmwareFromClaim() })
 	t.Run("MissingPatchKeepsVMFromStarting", func(t *testing.T) { ch.with(t, ctx).missingPatchKeepsVMFromStarting() })
 	t.Run("FailingPatchFailsEveryAttempt", func(t *testing.T) { ch.with(t, ctx).failingPatchFailsEveryAttempt() })
+	t.Run("ChangedPatchWaitsForRestart", func(t *testing.T) { ch.with(t, ctx).changedPatchWaitsForRestart() })
+	t.Run("VMIAlone", func(t *testing.T) { ch.with(t, ctx).vmiAlone() })
 	t.Run("SidecarGateOff", func(t *testing.T) { ch.with(t, ctx).sidecarGateOff() })
 	t.Run("StopLeavesNothing", func(t *testing.T) {
 		if err := c.Stop(); err != nil {
