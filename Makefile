@@ -152,7 +152,7 @@ test-chaos: controlplane kubevirt ## Bad days: VMS (500) VMs while managers are 
 
 .PHONY: test-matrix
 test-matrix: RELEASES ?= all
-test-matrix: controlplane ## Every sample, the hooks and the CRDs with each minor release of KubeVirt since v1.2, the whole chain with some (15 minutes on 2 cores, later 2; RELEASES=v1.3.0,v1.9.0 for some, UPDATE=1 writes the data files)
+test-matrix: controlplane ## Every sample, the hooks and the CRDs with each minor release of KubeVirt since v1.2, the whole chain with some (18 minutes on 2 cores, later 4; RELEASES=v1.3.0,v1.9.0 for some, UPDATE=1 writes the data files)
 	cd test/matrix && KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/controlplane} go test -count=1 -timeout 60m \
 		-args -releases $(RELEASES) $(if $(UPDATE),-update)
 

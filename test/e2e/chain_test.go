@@ -38,7 +38,7 @@ func TestChain(t *testing.T) {
 	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	files := scratch.New(t)
-	c, err := cluster.Start(ctx, cluster.Options{Logs: filepath.Join(root, "out", "e2e", *release), KubeVirt: kubeVirtPrograms(root)})
+	c, err := cluster.Start(ctx, cluster.Options{Logs: filepath.Join(root, "out", "e2e", *release), KubeVirt: kubeVirtPrograms(t, root)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,18 +9,24 @@ import (
 	"flag"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"testing"
 )
 
 var release = flag.String("release", "", "release of KubeVirt for TestChain, such as v1.2.2, that test/matrix has built; the one in bin/kubevirt otherwise")
 
-// kubeVirtPrograms is the folder with the programs of the release.
-func kubeVirtPrograms(root string) string {
+// kubeVirtPrograms is the folder with the programs of the release, or empty for bin/kubevirt.
+func kubeVirtPrograms(t *testing.T, root string) string {
+	t.Helper()
 	if *release == "" {
 		return ""
 	}
-	return filepath.Join(root, "out", "matrix", *release, "kubevirt")
+	folder := filepath.Join(root, "out", "matrix", *release, "kubevirt")
+	if _, err := os.Stat(folder); err != nil {
+		t.Fatalf(`-release %[1]s: %[2]v: "make test-matrix RELEASES=%[1]s" builds it, of the releases that it has`, *release, err)
+	}
+	return folder
 }
 
 // minor is the 2 of v1.2.2, and more than any for the release in bin/kubevirt, which is the newest.
