@@ -54,3 +54,19 @@ func TestStatusShowsCommands(t *testing.T) {
 func printed(all statusOfOne) func(*statusView) error {
 	return func(v *statusView) error { v.printOne(&all); return nil }
 }
+
+// TestStatusOfAnothersFailure wants a VM that failed in another patch among those that do not start, not among those
+// to restart.
+func TestStatusOfAnothersFailure(t *testing.T) {
+	vm := status.VM{Namespace: "vms", Name: "a", State: status.StateFailed, Why: "domainpatch: DomainPatch vms/denied: no", Blamed: []string{"DomainPatch vms/denied"}}
+	for reason, restart := range map[string]bool{"mend what the message names, then ": false, "": true} {
+		vm.Restart = restart
+		var out bytes.Buffer
+		view := &statusView{statusOptions: &statusOptions{}, streams: streams{out: &out, err: &out}}
+		view.printPatch(&status.Patch{Kind: "DomainPatch", Namespace: "vms", Name: "changed", Conditions: []metav1.Condition{{Type: "Accepted", Status: "True"}}}, []status.VM{vm})
+		want := "VMs: 1 (1 do not start, 0 to restart, 0 stopped)\n\nDo not start:\n  vms/a: domainpatch: DomainPatch vms/denied: no\nNext: " + reason + "virtctl restart -n vms a"
+		if !strings.Contains(out.String(), want) || strings.Contains(out.String(), "Restart these") {
+			t.Errorf("got:\n%s\nwant:\n%s", &out, want)
+		}
+	}
+}

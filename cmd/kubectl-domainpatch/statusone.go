@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -178,7 +177,7 @@ func (v *statusView) printPatch(p *status.Patch, vms []status.VM) {
 	stopped := 0
 	for _, vm := range vms {
 		switch {
-		case slices.Contains(vm.Blamed, p.ID()) || vm.State == status.StateRefused:
+		case vm.State == status.StateFailed || vm.State == status.StateRefused: // also for another patch
 			failed = append(failed, vm)
 		case vm.Restart:
 			restart = append(restart, vm)

@@ -42,7 +42,8 @@ type VM struct {
 	// that has none.
 	Phase string `json:"phase"`
 	State State  `json:"state"`
-	// Restart tells whether a restart would change what the VM runs with. It is false where the VM would not start again.
+	// Restart tells whether a restart would change what the VM runs with. It is false where the VM would not start
+	// again, also where a start failed in patches that are as they were.
 	Restart bool `json:"restart"`
 	// Patches are those that bind the VM now, in the order in which they apply.
 	Patches []Binding `json:"patches"`
@@ -104,7 +105,7 @@ func (m *machine) tell(f *fare.Fare, isBlind, isDenied bool) VM {
 	for _, name := range f.Blamed {
 		vm.Blamed = append(vm.Blamed, name.ID())
 	}
-	vm.Restart = !m.isStopped && !f.Current && f.Wish.Refused == nil && !isBlind && (f.Known || !isDenied)
+	vm.Restart = !m.isStopped && !f.Current && f.Wish.Refused == nil && !isBlind && (f.Known || !isDenied) && !failsAgain(f, changes)
 	refused := ""
 	if f.Wish.Refused != nil {
 		refused = render.Reasons(f.Wish.Refused, 3)
@@ -130,6 +131,13 @@ func (m *machine) tell(f *fare.Fare, isBlind, isDenied bool) VM {
 		vm.State, vm.Why = StateOutdated, sentence(changes)
 	}
 	return vm
+}
+
+// failsAgain tells whether a start failed in patches that stayed as they were, so that what else changed does not mend it.
+func failsAgain(f *fare.Fare, changes fare.Changes) bool {
+	changed := slices.Concat(changes.Changed, changes.Added, changes.Removed)
+	isBlamed := func(name fare.Name) bool { return slices.Contains(f.Blamed, name) }
+	return f.Failure != "" && len(changed) > 0 && !changes.Reordered && !slices.ContainsFunc(changed, isBlamed)
 }
 
 // isOurRefusal tells whether KubeVirt repeats a refusal by the operator's webhooks.

@@ -105,9 +105,14 @@ func TestTell(t *testing.T) {
 		"Denied": {"the ConfigMap may not be read", refersTo("a"), patches{a}, patches{namedPatch("a", "2")}, func(_ *machine, s stored) { clear(s) }, false, true,
 			StateUnknown, false, "", "a label "},
 		"Blind": {"not all patches may be read", refersTo("a"), patches{a}, patches{namedPatch("a", "2")}, nil, true, false, StateUnknown, false, "", "a label changed"},
-		"Failed": {"current, and does not start", refersTo("a"), patches{a}, patches{a}, func(m *machine, _ stored) {
-			m.vmi.Status.Conditions = []kubevirt.Condition{{Type: kubevirt.ConditionSynchronized, Status: metav1.ConditionFalse, Message: "domainpatch: DomainPatch vms/a: no"}}
-		}, false, false, StateFailed, false, "domainpatch: DomainPatch vms/a: no", "a label yes"},
+		"Failed": {"current, and does not start", refersTo("a"), patches{a}, patches{a}, failIn("a"), false, false,
+			StateFailed, false, "domainpatch: DomainPatch vms/a: no", "a label yes"},
+		"FailedInAnother": {"b changed, and the failure is about a", refersTo("a", "b"), patches{a, b}, patches{a, namedPatch("b", "2")}, failIn("a"), false, false,
+			StateFailed, false, "domainpatch: DomainPatch vms/a: no", "a label yes, b label changed"},
+		"FailedAndMended": {"a changed, too", refersTo("a", "b"), patches{a, b}, patches{namedPatch("a", "2"), namedPatch("b", "2")}, failIn("a"), false, false,
+			StateFailed, true, "domainpatch: DomainPatch vms/a: no", "a label changed, b label changed"},
+		"FailedAndOrdered": {"a comes later now, which may mend it", refersTo("a", "b"), patches{a, b}, patches{ordered(1, a), b}, failIn("a"), false, false,
+			StateFailed, true, "domainpatch: DomainPatch vms/a: no", "b label yes, a label yes"},
 		"Stopped": {"what it will start with", refersTo("a"), nil, patches{a}, stop(""), false, false, StateStopped, false, "", "a label "},
 		"Refused": {"it would not start", refersTo("a"), nil, nil, stop(""), false, false, StateRefused, false, "DomainPatch vms/a does not exist", ""},
 		"RefusedByWebhook": {"as KubeVirt says", refersTo("a"), nil, patches{a}, stop(`admission webhook "mutate.vmi.domainpatch.kubevirt.io" denied the request: no`), false, false,
@@ -145,6 +150,13 @@ func TestTell(t *testing.T) {
 				t.Errorf("state %s has no rank", got.State)
 			}
 		})
+	}
+}
+
+// failIn lets the start of a VM fail in a DomainPatch.
+func failIn(name string) func(*machine, stored) {
+	return func(m *machine, _ stored) {
+		m.vmi.Status.Conditions = []kubevirt.Condition{{Type: kubevirt.ConditionSynchronized, Status: metav1.ConditionFalse, Message: "domainpatch: DomainPatch vms/" + name + ": no"}}
 	}
 }
 
