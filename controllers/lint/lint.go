@@ -197,6 +197,7 @@ func (l *Linter) policy(p *v1alpha1.DomainPatchPolicy, origin *offline.Origin) {
 	if err == nil {
 		s.program = program
 		checkWidePolicy(s, p)
+		checkAllowedNames(s, p)
 	}
 }
 

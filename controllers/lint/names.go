@@ -13,6 +13,7 @@ import (
 	"github.com/domainpatch/domainpatch/api/v1alpha1"
 	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/schema"
+	"github.com/domainpatch/domainpatch/patch/selector"
 )
 
 //go:embed libvirt.txt
@@ -44,10 +45,48 @@ func checkNames(s *subject) {
 			return true
 		}
 		field, offset := s.textWith(ruleIndex(rule), wrong)
-		s.warnAt(UnknownName, field, offset, fmt.Sprintf("neither libvirt nor KubeVirt knows %s in %s: did you mean %s?", wrong, p.Shape(), meant),
-			"write "+meant+" instead of "+wrong)
+		s.warnOfName(field, offset, p.Shape(), wrong, meant)
 		return false
 	})
+}
+
+// checkAllowedNames is checkNames of the paths that a policy allows: one that is spelt wrong allows nothing that is meant.
+func checkAllowedNames(s *subject, p *v1alpha1.DomainPatchPolicy) {
+	for i, allowed := range p.Spec.Allow {
+		path, err := selector.Compile(allowed.Path)
+		if err != nil {
+			continue
+		}
+		for _, alternative := range path.Alternatives() {
+			shape := plainShape(alternative.Steps())
+			if wrong, meant := misspelt(shape); meant != "" {
+				s.warnOfName(fmt.Sprintf("spec.allow[%d].path", i), max(strings.LastIndex(allowed.Path, wrong), 0), shape, wrong, meant)
+				break
+			}
+		}
+	}
+}
+
+// plainShape is the shape of what a path selects, as far as its steps go down by one name each.
+func plainShape(steps []selector.Step) (shape string) {
+	for i := range steps {
+		step := &steps[i]
+		switch {
+		case !step.Named() || step.Prefix != "" || step.Descendant:
+			return shape
+		case step.Kind == selector.Attribute:
+			return shape + "/@" + step.Local
+		case step.Kind != selector.Child:
+			return shape
+		}
+		shape += "/" + step.Local
+	}
+	return shape
+}
+
+func (s *subject) warnOfName(field string, offset int, shape, wrong, meant string) {
+	s.warnAt(UnknownName, field, offset, fmt.Sprintf("neither libvirt nor KubeVirt knows %s in %s: did you mean %s?", wrong, shape, meant),
+		"write "+meant+" instead of "+wrong)
 }
 
 // textWith finds a name in the XML of a rule or, where it has none, in its path.
