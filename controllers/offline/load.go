@@ -4,6 +4,7 @@
 package offline
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,7 +43,8 @@ type Files struct {
 	Recursive bool
 }
 
-// Read reads a whole file, or standard input for "-", of at most 16 MiB.
+// Read reads a whole file, or standard input for "-", of at most 16 MiB, and leaves out a byte order mark before a JSON
+// object: a program that reads JSON may pass over it (RFC 8259, section 8.1), and KubeVirt never writes it.
 func (f Files) Read(name string) ([]byte, error) {
 	var in io.Reader = f.Stdin
 	if name != Stdin {
@@ -59,6 +61,9 @@ func (f Files) Read(name string) ([]byte, error) {
 	}
 	if len(data) > maxFileBytes {
 		return nil, fmt.Errorf("%s: more than %d MiB, the limit for a file", Shown(name), maxFileBytes>>20)
+	}
+	if text, marked := bytes.CutPrefix(data, []byte(byteOrderMark)); marked && bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		return text, nil
 	}
 	return data, nil
 }
