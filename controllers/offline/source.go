@@ -15,6 +15,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/domainpatch/domainpatch/patch/cloudinit"
 )
 
 // source is one YAML document of a file, or a JSON value.
@@ -123,7 +125,7 @@ func (d *source) syntaxError(err error) error {
 			at.Line = d.above + min(line, bytes.Count(d.data, []byte("\n"))+1) // it may name a line behind the last
 		}
 	}
-	return d.mistake(at, "", "", errors.New("this is neither YAML nor JSON: "+text))
+	return d.mistake(at, "", "", errors.New("this is neither YAML nor JSON: "+text+cloudinit.Advice(text)))
 }
 
 // repeatedKeys finds keys that stand twice in one mapping; nil for none.

@@ -149,7 +149,8 @@ func TestDocumentRefusals(t *testing.T) {
 		"text bomb":     {"so does their text", header + "a: &a " + strings.Repeat("x", 100000) + "\nb: [" + strings.Repeat("*a,", 20) + "]\n", "more than 1048576 bytes with aliases written out", "userData"},
 		"key bomb":      {"so do keys", header + "a: &a " + strings.Repeat("x", 100000) + "\nb: [" + strings.Repeat("{*a : 1},", 20) + "]\n", "more than 1048576 bytes with aliases written out", "userData"},
 		"not YAML":      {"with its line", header + "a: 1\n b: 2\n", `not YAML: line 3: "mapping values are not allowed`, "userData"},
-		"tab":           {"", header + "a:\n\t- b\n", "not YAML", "userData"},
+		"tab":           {"with what to do", header + "a:\n\t- b\n", `not YAML: line 3: "found character that cannot start any token": indent with spaces, `, "userData"},
+		"later tab":     {"yaml.v3 calls it another name", header + "a: b\n\tc: d\n", `indentation": indent with spaces, YAML takes no tabs`, "userData"},
 		"long number":   {"", header + "a: " + strings.Repeat("1", 300) + "\n", "over the limit of 256", "userData"},
 	}
 	for name, tc := range cases {
@@ -323,6 +324,8 @@ func TestParseYAML(t *testing.T) {
 		"bomb":       {"aliases are limited", bomb(), "", "more than 20000 values"},
 		"big":        {"the block is limited", "a: " + strings.Repeat("x", MaxValue), "", "over the limit of 262144 bytes (256 KiB)"},
 		"not YAML":   {"with the line", "a: 1\nb: 2: 3\n", "", "line 2"},
+		"tab":        {"with what to do", "a:\n\tb: 1\n", "", "indent with spaces"},
+		"handle":     {"the same words of yaml.v3", "a: @x\n", "", "put a text in quotes that begins with @"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

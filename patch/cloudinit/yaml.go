@@ -81,7 +81,18 @@ func notYAML(err error) error {
 	if begin == nil {
 		return fmt.Errorf("not YAML: %.200q", text)
 	}
-	return fmt.Errorf("not YAML: %s%.200q", begin[1], text[len(begin[0]):])
+	return fmt.Errorf("not YAML: %s%.200q%s", begin[1], text[len(begin[0]):], Advice(text))
+}
+
+// Advice is what to do about an error of yaml.v3, to stand behind its text; empty where there is nothing to add.
+func Advice(text string) string {
+	switch {
+	case strings.Contains(text, "found a tab character"):
+		return ": indent with spaces, YAML takes no tabs"
+	case strings.Contains(text, "found character that cannot start any token"): // yaml.v3 does not say which
+		return ": indent with spaces, YAML takes no tabs, and put a text in quotes that begins with @ or a backtick"
+	}
+	return ""
 }
 
 // recovered turns a panic of yaml.v3, which has some for states it deems impossible, into an error.
