@@ -61,7 +61,7 @@ func TestMistakes(t *testing.T) {
 			want: "f.yaml:7: this is neither YAML nor JSON: did not find expected node content",
 		},
 		"syntax behind the last line": {
-			reason: "YAML ends lines at carriage returns, too", file: "a: b\r\r\r\r\r\n c: [\n",
+			reason: "YAML ends lines at this character, too", file: "a: b\u2028\u2028\u2028\u2028\u2028\n c: [\n",
 			want: "f.yaml:3: this is neither YAML nor JSON: mapping values are not allowed in this context",
 		},
 		"JSON": {
@@ -303,6 +303,7 @@ func FuzzPosition(f *testing.F) {
 	f.Add([]byte("--- |\n"), "", 1)
 	f.Add([]byte("a: &a {<<: *a, <<: *a}\n"), "a.b", 0)
 	f.Add([]byte("a: 1\r\na: |+\r\n é\r\n\r\n"), "a", 3)
+	f.Add([]byte("a: 1\r---\r\r\na: >\r é\r\n\r b\r"), "a", 5)
 	f.Add([]byte("\xff\xfea\x00:\x00 \x001\x00\x28\x20a\x00:\x00 \x001\x00"), "a", 0)
 	f.Fuzz(func(t *testing.T, data []byte, field string, offset int) {
 		hasPlaces := linesAsInEditors(data)
@@ -325,11 +326,10 @@ func FuzzPosition(f *testing.F) {
 	})
 }
 
-// linesAsInEditors says whether YAML finds the lines of a text where editors do: it also ends them at a carriage return
-// and at three characters of Unicode, and takes UTF-16.
+// linesAsInEditors says whether YAML finds the lines of a text where editors do: it also ends them at three characters of
+// Unicode, and takes UTF-16.
 func linesAsInEditors(data []byte) bool {
-	ends := bytes.ContainsAny(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), "\r\u0085\u2028\u2029")
-	return !ends && !bytes.HasPrefix(data, []byte("\xff\xfe")) && !bytes.HasPrefix(data, []byte("\xfe\xff"))
+	return !bytes.ContainsAny(data, "\u0085\u2028\u2029") && !bytes.HasPrefix(data, []byte("\xff\xfe")) && !bytes.HasPrefix(data, []byte("\xfe\xff"))
 }
 
 // isPlace says whether a line and a column are in the document, or the column right behind its line.

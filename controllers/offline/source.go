@@ -37,7 +37,7 @@ const byteOrderMark = "\ufeff"
 
 // sources cuts a file where a line starts with ---, which stays with what follows it.
 func sources(file string, data []byte) []*source {
-	data = bytes.TrimLeft(data, byteOrderMark)
+	data = withLineFeeds(bytes.TrimLeft(data, byteOrderMark))
 	var all []*source
 	start, above, line := 0, 0, 0
 	add := func(end int) {
@@ -58,6 +58,22 @@ func sources(file string, data []byte) []*source {
 	}
 	add(len(data))
 	return all
+}
+
+// withLineFeeds makes line feeds of the carriage returns that end a line alone: to YAML they are the same (YAML 1.2.2, 5.4),
+// and who looks for lines and documents here then finds those of YAML. UTF-16 stays as it is.
+func withLineFeeds(text []byte) []byte {
+	isWide := bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff"))
+	if isWide || bytes.IndexByte(text, '\r') < 0 {
+		return text
+	}
+	text = bytes.Clone(text)
+	for i, c := range text {
+		if c == '\r' && !bytes.HasPrefix(text[i+1:], []byte("\n")) {
+			text[i] = '\n'
+		}
+	}
+	return text
 }
 
 // isSeparator says whether a text starts with the mark of a new document (YAML 1.2.2, 9.1.2).

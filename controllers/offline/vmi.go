@@ -132,7 +132,7 @@ func vmiOf(object map[string]any) (*VMI, error) {
 
 // parseObject keeps numbers as they are written: a float64 would round large ones.
 func parseObject(file string, data []byte) (map[string]any, error) {
-	asJSON, err := (&source{file: file, data: data}).toJSON()
+	asJSON, err := (&source{file: file, data: withLineFeeds(data)}).toJSON()
 	if err != nil {
 		return nil, err
 	}
