@@ -43,7 +43,7 @@ type VM struct {
 	Phase string `json:"phase"`
 	State State  `json:"state"`
 	// Restart tells whether a restart would change what the VM runs with. It is false where the VM would not start
-	// again, also where a start failed in patches that are as they were.
+	// again, also where a start failed in a patch that is as it was, and so is all that applies before it.
 	Restart bool `json:"restart"`
 	// Patches are those that bind the VM now, in the order in which they apply.
 	Patches []Binding `json:"patches"`
@@ -133,11 +133,22 @@ func (m *machine) tell(f *fare.Fare, isBlind, isDenied bool) VM {
 	return vm
 }
 
-// failsAgain tells whether a start failed in patches that stayed as they were, so that what else changed does not mend it.
+// failsAgain tells whether a start failed in patches that stayed as they were, and so did all that apply before them, so
+// that what changed behind them does not mend it.
 func failsAgain(f *fare.Fare, changes fare.Changes) bool {
-	changed := slices.Concat(changes.Changed, changes.Added, changes.Removed)
-	isBlamed := func(name fare.Name) bool { return slices.Contains(f.Blamed, name) }
-	return f.Failure != "" && len(changed) > 0 && !changes.Reordered && !slices.ContainsFunc(changed, isBlamed)
+	if f.Failure == "" || len(changes.Changed)+len(changes.Added)+len(changes.Removed) == 0 {
+		return false
+	}
+	upToBlamed := func(c fare.Content) fare.Content {
+		for i, p := range slices.Backward(c) {
+			if slices.Contains(f.Blamed, p.Name) {
+				return c[:i+1]
+			}
+		}
+		return nil
+	}
+	runs := upToBlamed(f.Runs)
+	return len(runs) > 0 && slices.Equal(runs, upToBlamed(f.Wish.Content))
 }
 
 // isOurRefusal tells whether KubeVirt repeats a refusal by the operator's webhooks.
