@@ -170,7 +170,7 @@ func (w workload) annotated(object map[string]any, annotations map[string]string
 
 // says tells whether YAML, as kubectl reads it, has the content of the JSON.
 func says(yaml, asJSON []byte) bool {
-	read, err := parseObject("", yaml)
+	read, err := (&source{data: yaml}).object()
 	if err != nil {
 		return false
 	}

@@ -102,6 +102,9 @@ func (d *source) toJSON() ([]byte, error) {
 	if text := d.jsonText(); text != nil {
 		return text, nil
 	}
+	if err := d.onlyObject(); err != nil {
+		return nil, err
+	}
 	asJSON, err := sigsyaml.YAMLToJSONStrict(d.data)
 	if err == nil {
 		return asJSON, nil
@@ -114,14 +117,34 @@ func (d *source) toJSON() ([]byte, error) {
 
 // jsonText is the document if it is JSON, with its places; nil if it is not.
 func (d *source) jsonText() []byte {
-	text := d.data
-	if isSeparator(text) {
-		text = append([]byte("   "), text[3:]...)
-	}
+	text := d.withoutSeparator()
 	if !json.Valid(text) {
 		return nil
 	}
 	return text
+}
+
+// withoutSeparator is the document with spaces in the place of the mark that it may start with.
+func (d *source) withoutSeparator() []byte {
+	if !isSeparator(d.data) {
+		return d.data
+	}
+	return append([]byte("   "), d.data[3:]...)
+}
+
+// onlyObject refuses what follows an object of JSON: kubectl reads one after another, and YAML passes over all but the first.
+func (d *source) onlyObject() error {
+	decoder := json.NewDecoder(bytes.NewReader(d.withoutSeparator()))
+	var first map[string]json.RawMessage
+	if decoder.Decode(&first) != nil || first == nil {
+		return nil // it is YAML, with its own errors
+	}
+	end := int(decoder.InputOffset())
+	rest := bytes.TrimLeft(d.data[end:], " \t\r\n")
+	if (&source{data: rest}).isComment() {
+		return nil
+	}
+	return d.mistake(d.positionAt(len(d.data)-len(rest)), "", "", errors.New("this stands behind a JSON object: put a line with --- between them"))
 }
 
 // yamlLine is how errors of YAML begin, with the line in the document.

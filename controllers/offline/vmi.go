@@ -64,32 +64,20 @@ func (f Files) VMI(name string) (*VMI, error) {
 }
 
 func parseVMI(file string, data []byte) (*VMI, error) {
-	object, err := parseObject(file, data)
-	if err != nil {
-		return nil, err
-	}
-	if err := noSecondVM(sources(file, data)); err != nil {
-		return nil, err
-	}
-	return vmiOf(object)
-}
-
-// noSecondVM refuses the documents of a file behind the first where one is of the templates' kinds.
-func noSecondVM(docs []*source) error {
-	for _, doc := range docs[min(1, len(docs)):] {
-		asJSON, err := doc.toJSON()
+	var first map[string]any
+	for i, doc := range sources(file, data) {
+		object, err := doc.object()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		object, err := decodeObject(asJSON)
-		if err != nil {
-			return err
-		}
-		if kind, _ := object["kind"].(string); templates[kind] != nil {
-			return doc.mistake(doc.position(doc.node()), "", "", fmt.Errorf("a second VM, a %s: name a file with the one that is meant", kind))
+		switch kind, _ := object["kind"].(string); {
+		case i == 0:
+			first = object
+		case templates[kind] != nil:
+			return nil, doc.mistake(doc.position(doc.node()), "", "", fmt.Errorf("a second VM, a %s: name a file with the one that is meant", kind))
 		}
 	}
-	return nil
+	return vmiOf(first)
 }
 
 // templates are the kinds that VMs come from, with the fields that lead to what they start with.
@@ -130,15 +118,19 @@ func vmiOf(object map[string]any) (*VMI, error) {
 	return &VMI{VMI: parsed, Namespace: namespace}, err
 }
 
-// parseObject keeps numbers as they are written: a float64 would round large ones.
-func parseObject(file string, data []byte) (map[string]any, error) {
-	asJSON, err := (&source{file: file, data: withLineFeeds(data)}).toJSON()
+func (d *source) object() (map[string]any, error) {
+	asJSON, err := d.toJSON()
 	if err != nil {
 		return nil, err
 	}
-	return decodeObject(asJSON)
+	object, err := decodeObject(asJSON)
+	if err != nil {
+		return nil, d.mistake(Position{File: d.file, Line: d.above + 1}, "", "", err)
+	}
+	return object, nil
 }
 
+// decodeObject keeps numbers as they are written: a float64 would round large ones.
 func decodeObject(asJSON []byte) (map[string]any, error) {
 	var object map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(asJSON))
