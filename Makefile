@@ -162,7 +162,8 @@ test-matrix: controlplane ## Every sample, the hooks and the CRDs with each mino
 FUZZTIME ?= 50000x
 .PHONY: fuzz
 fuzz: ## Fuzz what reads foreign bytes, each target for FUZZTIME (50000x: so many inputs; or a time such as 10m)
-	@mkdir -p out; for package in $$(go list ./api/... ./patch/... ./controllers/offline ./controllers/lint); do \
+	@mkdir -p out; packages=$$(go list ./api/... ./patch/... ./controllers/offline ./controllers/lint) || exit 1; \
+	for package in $$packages; do \
 		targets=$$(go test -list '^Fuzz' $$package) || { echo "$$targets"; exit 1; }; \
 		for target in $$(echo "$$targets" | sed -n '/^Fuzz/p'); do \
 			printf '%s %s for $(FUZZTIME): ' $${package##*/domainpatch/} $$target; \
