@@ -6,6 +6,7 @@
 package matrix
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 )
@@ -30,8 +31,11 @@ func (p *player) chain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := goCommand(root, "test", "-count=1", "-timeout", "20m", "-run", "^TestChain$", "./test/e2e", "-args", "-release", string(p.release))
+	said, err := goCommand(root, "test", "-count=1", "-timeout", "20m", "-run", "^TestChain$", "./test/e2e", "-args", "-release", string(p.release))
 	if err != nil {
-		t.Error(err)
+		t.Fatal(err)
+	}
+	if bytes.Contains(said, []byte("no tests to run")) {
+		t.Errorf("%s: does test/e2e still call the test so?", said)
 	}
 }
