@@ -34,6 +34,8 @@ func TestCloudInits(t *testing.T) {
 		"removed":          {"from the end", "l: [a, b, c, d]\n", "l: [a, d]\n", "remove /l/2 #|remove /l/1 #"},
 		"item changes":     {"only what differs", "l: [{n: 1, m: 2}, b]\n", "l: [{n: 1, m: 3}, b]\n", "replace /l/0/m 3 #"},
 		"below an item":    {"as much by number", "l: [{n: 1, o: 4}]\n", "l: [{n: 1, m: [a]}]\n", `remove /l/0/o #|add create /l/0/m/- "a" #`},
+		"number for name":  {"no list", "c: {'00': a, 1: {d: b}}\n", "c: {'00': x, 1: {d: y}}\n", `replace /c/00 "x"|replace /c/1/d "y"`},
+		"list of lists":    {"the outer one", "l: [[a]]\n", "l: [[a, b]]\n", `add /l/0/- "b" #`},
 		"removed and more": {"from the begin", "l: [a, b, c]\n", "l: [x, c, d]\n", `replace /l/0 "x" #|remove /l/1 #|add /l/- "d"`},
 		"null":             {"clients drop a null of value", "a: 1\n", "a: 1\nb: {c: null}\n", `add /b yaml {"c":null}`},
 		"escapes":          {"RFC 6901, and no variable", "a: 1\n", "a: 1\n'x/y~z': $(echo)\n", `add /x~1y~0z "$$(echo)"`},

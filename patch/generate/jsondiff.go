@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
@@ -19,6 +18,7 @@ import (
 type jsonDifference struct {
 	target bundle.Target
 	rules  []CloudInitRule
+	lists  []string // paths of those that were compared
 }
 
 // commentByIndex stands above a rule that selects an item of a list by its number, or what is in one.
@@ -34,7 +34,7 @@ func (d *jsonDifference) rule(op bundle.Op, path string, value json.RawMessage) 
 			r.Value = value
 		}
 	}
-	if hasIndex(path) {
+	if d.hasIndex(path) {
 		r.Comment = commentByIndex
 	}
 	d.rules = append(d.rules, r)
@@ -55,11 +55,12 @@ func (d *jsonDifference) compare(path string, a, b json.RawMessage) {
 
 func isKind(raw json.RawMessage, first byte) bool { return len(raw) > 0 && raw[0] == first }
 
-// hasIndex says whether a token of a path is a number, as of an item of a list.
-func hasIndex(path string) bool {
-	return slices.ContainsFunc(strings.Split(path, "/"), func(token string) bool {
-		_, err := strconv.Atoi(token)
-		return err == nil
+// hasIndex says whether a path selects an item of a list by its number, or goes through one. Members of objects have
+// numbers for names, too, such as the commands of cloud-init's module for snaps.
+func (d *jsonDifference) hasIndex(path string) bool {
+	return slices.ContainsFunc(d.lists, func(list string) bool {
+		item, isBelow := strings.CutPrefix(path, list+"/")
+		return isBelow && item != "-"
 	})
 }
 
@@ -100,6 +101,7 @@ func (d *jsonDifference) add(path string, value json.RawMessage) {
 // compareLists edits a list from its begin: what stands before an item is what it should be
 // by then.
 func (d *jsonDifference) compareLists(path string, a, b json.RawMessage) {
+	d.lists = append(d.lists, path)
 	given, wanted := items(a), items(b)
 	if len(given)*len(wanted) > maxCompared {
 		d.rule(bundle.OpReplace, path, b)
