@@ -120,7 +120,7 @@ func TestMistakes(t *testing.T) {
 		"no object": {reason: "any YAML may come", file: "^- a\n", want: "this is no Kubernetes object"},
 		"tab": {
 			reason: "what to do is not in the parser's words", file: patchHead + "  domain:\n\t- {op: remove, path: /domain/title}\n",
-			want: "f.yaml:6: this is neither YAML nor JSON: found character that cannot start any token: indent with spaces, YAML takes no tabs, and put a text in quotes that begins with @ or a backtick",
+			want: "f.yaml:6: this is neither YAML nor JSON: found character that cannot start any token: indent with spaces, YAML takes no tabs, and put a text in quotes that begins with %, @ or a backtick",
 		},
 		"windows": {reason: "lines may end in CRLF", file: strings.ReplaceAll(patchHead+"  domain:\n  - op: remove\n    path: |-\n      /domain\n      /^$\n", "\n", "\r\n"), want: id + `spec.domain[0].path: "/domain\n/$": unexpected "$" at byte 9: a name is expected`},
 	} {

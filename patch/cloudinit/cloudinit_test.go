@@ -325,7 +325,8 @@ func TestParseYAML(t *testing.T) {
 		"big":        {"the block is limited", "a: " + strings.Repeat("x", MaxValue), "", "over the limit of 262144 bytes (256 KiB)"},
 		"not YAML":   {"with the line", "a: 1\nb: 2: 3\n", "", "line 2"},
 		"tab":        {"with what to do", "a:\n\tb: 1\n", "", "indent with spaces"},
-		"handle":     {"the same words of yaml.v3", "a: @x\n", "", "put a text in quotes that begins with @"},
+		"percent":    {"the same words of yaml.v3", "a: %x\n", "", "put a text in quotes that begins with %, @"},
+		"handle":     {"the same words of yaml.v3", "a: @x\n", "", "put a text in quotes that begins with %, @"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

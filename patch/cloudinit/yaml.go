@@ -90,7 +90,7 @@ func Advice(text string) string {
 	case strings.Contains(text, "found a tab character"):
 		return ": indent with spaces, YAML takes no tabs"
 	case strings.Contains(text, "found character that cannot start any token"): // yaml.v3 does not say which
-		return ": indent with spaces, YAML takes no tabs, and put a text in quotes that begins with @ or a backtick"
+		return ": indent with spaces, YAML takes no tabs, and put a text in quotes that begins with %, @ or a backtick"
 	}
 	return ""
 }
