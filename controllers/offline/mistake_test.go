@@ -298,6 +298,7 @@ func FuzzPosition(f *testing.F) {
 	f.Add([]byte(patchHead+"  domain:\n  - op: set\n    path: >\n     /a\n\n     b\n"), "spec.domain[0].path", 5)
 	f.Add([]byte("a: \"\\\n \\u00e9'\\\"\""), "a", 2)
 	f.Add([]byte(`{"a":["\ud83d\ude00b", "x\ud800"]}`), "a[0]", 1)
+	f.Add([]byte("--- {\"a\": 1} # b\n  {\"a\": 2}"), "a", 0)
 	f.Add([]byte("? 0\n"), "0", 1)
 	f.Add([]byte("\ufeff---\n"), "a", 0)
 	f.Add([]byte("--- |\n"), "", 1)
