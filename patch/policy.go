@@ -45,15 +45,17 @@ func compilePolicies(b *bundle.Bundle) (policies, error) {
 			continue
 		}
 		for j, text := range p.Allow {
+			if known[text] { // policies have much in common, and every patch looks for all of it
+				continue
+			}
 			field := fmt.Sprintf("spec.allow[%d].path", j)
 			path, err := selector.Compile(text)
-			switch {
-			case err != nil:
+			if err != nil {
 				errs = append(errs, &Error{Patch: p.ID(), Field: field, Err: fmt.Errorf("%q: %w", text, err)})
-			case !known[text]: // policies have much in common, and every patch looks for all of it
-				known[text] = true
-				out.allowed = append(out.allowed, allowedPath{policy: p.ID(), field: field, path: path})
+				continue
 			}
+			known[text] = true
+			out.allowed = append(out.allowed, allowedPath{policy: p.ID(), field: field, path: path})
 		}
 	}
 	return out, errors.Join(errs...)
