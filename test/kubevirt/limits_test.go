@@ -147,7 +147,13 @@ func checkMemory(t *testing.T, content []byte, check func(t *testing.T, out stri
 	for range callers {
 		answered += checkAtOnce(t, manager, spec, vmi, 1, check)
 	}
-	t.Logf("%d of %d calls were answered in time", answered, 2*callers)
+	for tries := 0; answered == 0; tries++ { // so that an answer is checked, on a busy machine, too
+		if tries == 10 {
+			t.Fatal("no call was answered in time")
+		}
+		answered += checkAtOnce(t, manager, spec, vmi, 1, check)
+	}
+	t.Logf("%d calls were answered in time", answered)
 	peak := memoryOf(t, pidOf(t, s), "VmHWM")
 	t.Logf("at most %.1f MB were resident", float64(peak)/1e6)
 	if group == "" && peak > memoryLimit {
