@@ -74,7 +74,7 @@ func parseVMI(file string, data []byte) (*VMI, error) {
 		case i == 0:
 			first = object
 		case templates[kind] != nil:
-			return nil, doc.mistake(doc.position(doc.node()), "", "", fmt.Errorf("a second VM, a %s: name a file with the one that is meant", kind))
+			return nil, doc.mistake(doc.position(doc.node()), "", "", fmt.Errorf("a second VM, a %s: leave the one that is meant", kind))
 		}
 	}
 	return vmiOf(first)
