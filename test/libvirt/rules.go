@@ -27,11 +27,7 @@ func (j *judge) idle(dir string, s *subject, qemu []string) (map[string]string, 
 	if len(qemu) == 0 {
 		return nil, nil
 	}
-	objects, _, err := offline.Files{}.Objects([]string{filepath.Join(dir, offline.CasePatch)})
-	if err != nil {
-		return nil, err
-	}
-	rules, err := rulesOf(objects)
+	_, rules, err := readRules(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -74,11 +70,7 @@ func (j *judge) isIdleRule(dir string, i int, s *subject, qemu []string) (bool, 
 	if err != nil {
 		return false, err
 	}
-	objects, _, err := offline.Files{}.Objects([]string{filepath.Join(dir, offline.CasePatch)})
-	if err != nil {
-		return false, err
-	}
-	rules, err := rulesOf(objects)
+	objects, rules, err := readRules(dir)
 	if err != nil {
 		return false, err
 	}
@@ -167,15 +159,18 @@ func texts(domain []byte, path string) ([]string, error) {
 	return all, err
 }
 
-// rulesOf are the rules of the one patch that a sample is.
-func rulesOf(objects offline.Objects) (*[]v1alpha1.DomainRule, error) {
+// readRules reads the patch of a sample, and returns the rules that are in it, to be changed there.
+func readRules(dir string) (offline.Objects, *[]v1alpha1.DomainRule, error) {
+	objects, _, err := offline.Files{}.Objects([]string{filepath.Join(dir, offline.CasePatch)})
 	switch {
+	case err != nil:
+		return objects, nil, err
 	case len(objects.Patches) == 1 && len(objects.ClusterPatches) == 0:
-		return &objects.Patches[0].Spec.Domain, nil
+		return objects, &objects.Patches[0].Spec.Domain, nil
 	case len(objects.Patches) == 0 && len(objects.ClusterPatches) == 1:
-		return &objects.ClusterPatches[0].Spec.Domain, nil
+		return objects, &objects.ClusterPatches[0].Spec.Domain, nil
 	}
-	return nil, errors.New("a sample is one patch")
+	return objects, nil, errors.New("a sample is one patch")
 }
 
 // readVMI reads the VMI of a case; nil where it has none.
