@@ -18,30 +18,22 @@ import (
 	"github.com/domainpatch/domainpatch/patch"
 	"github.com/domainpatch/domainpatch/patch/bundle"
 	"github.com/domainpatch/domainpatch/patch/document"
+	"github.com/domainpatch/domainpatch/test/patience"
 )
 
 // slow is how long one call may take in a fuzz test. It is far above what any call needs,
 // since other processes share the machine, and below the limit that would end the call.
 const slow = time.Second
 
-// soon makes a call and fails the test if it ends with a fault of the engine itself, or if it
-// is slow three times in a row: once may be another process's doing.
-func soon(t *testing.T, call func() error) error {
+// soon makes a call and fails the test if it ends with a fault of the engine itself, or if it is slow.
+func soon(t *testing.T, call func() error) (err error) {
 	t.Helper()
-	for try := 1; ; try++ {
-		began := time.Now()
-		err := call()
-		if err != nil && strings.Contains(err.Error(), "a fault of DomainPatch itself") {
+	patience.Within(t, slow, func() {
+		if err = call(); err != nil && strings.Contains(err.Error(), "a fault of DomainPatch itself") {
 			t.Fatal(err)
 		}
-		took := time.Since(began)
-		if took <= slow {
-			return err
-		}
-		if try == 3 {
-			t.Fatalf("the call took %v", took)
-		}
-	}
+	})
+	return err
 }
 
 // FuzzCompile compiles a patch of arbitrary texts, in every field that is a language of its own,

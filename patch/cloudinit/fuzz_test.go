@@ -11,21 +11,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/domainpatch/domainpatch/patch/bundle"
+	"github.com/domainpatch/domainpatch/test/patience"
 )
 
-// inTime fails the test if the operation takes over a second, three times: other processes share the machine.
-func inTime(t *testing.T, operation func()) {
-	t.Helper()
-	var took time.Duration
-	for range 3 {
-		began := time.Now()
-		operation()
-		if took = time.Since(began); took < time.Second {
-			return
-		}
-	}
-	t.Errorf("the operation took %v", took)
-}
+// slow is how long one operation may take, on a machine that others share.
+const slow = time.Second
 
 // FuzzCloudInit does one operation on one document. Whatever the input, nothing may panic or take long; a failure and an
 // operation that changes nothing leave the bytes alone; a result must be CloudInitData that parses again, reads as
@@ -55,7 +45,7 @@ func FuzzCloudInit(f *testing.F) {
 				return
 			}
 			fresh, _ := d.Encode()
-			inTime(t, func() { _, _ = d.Clone().Apply(&o) })
+			patience.Within(t, slow, func() { _, _ = d.Clone().Apply(&o) })
 			changed, err := d.Apply(&o)
 			out, encodeErr := d.Encode()
 			if encodeErr != nil || (err != nil || !changed) && string(out) != string(fresh) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/domainpatch/domainpatch/patch/document"
 	"github.com/domainpatch/domainpatch/patch/selector"
+	"github.com/domainpatch/domainpatch/test/patience"
 )
 
 // slow is how long what one path is checked for on one document may take, on a machine that others share.
@@ -48,7 +49,7 @@ func FuzzPath(f *testing.F) {
 			t.Fatalf("a path, and no test: %v", testErr)
 		}
 		for _, d := range docs {
-			soon(t, func() {
+			patience.Within(t, slow, func() {
 				if testErr == nil {
 					checkTest(t, test, d)
 				}
@@ -58,20 +59,6 @@ func FuzzPath(f *testing.F) {
 			})
 		}
 	})
-}
-
-// soon fails the test if a check is slow three times in a row: once may be another process's doing.
-func soon(t *testing.T, check func()) {
-	t.Helper()
-	var took time.Duration
-	for range 3 {
-		began := time.Now()
-		check()
-		if took = time.Since(began); took <= slow {
-			return
-		}
-	}
-	t.Errorf("the evaluation took %v", took)
 }
 
 // checkTest wants the result of a test to be that of the test with its own literals.
